@@ -1,0 +1,78 @@
+# What every target of the project shares: language level, warnings, hardening, sanitizers, and
+# two functions that turn a folder into a library and a file into a test.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(pugixml REQUIRED)
+pkg_check_modules(CAPNG REQUIRED IMPORTED_TARGET libcap-ng)
+pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+
+add_library(kvmrt_options INTERFACE)
+target_include_directories(kvmrt_options INTERFACE "${CMAKE_SOURCE_DIR}")
+target_compile_options(kvmrt_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wundef -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(kvmrt_options INTERFACE -Wduplicated-cond -Wlogical-op)
+  target_compile_options(kvmrt_options INTERFACE -fcoroutines)
+endif()
+target_compile_options(kvmrt_options INTERFACE -fstack-protector-strong -ffunction-sections -fdata-sections)
+target_link_options(kvmrt_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_definitions(kvmrt_options INTERFACE _GLIBCXX_ASSERTIONS)
+else()
+  target_link_options(kvmrt_options INTERFACE -Wl,-z,relro -Wl,-z,now)
+  if(NOT KVMRT_SANITIZE)
+    target_compile_definitions(kvmrt_options INTERFACE _FORTIFY_SOURCE=2)
+  endif()
+endif()
+target_compile_definitions(kvmrt_options INTERFACE KVMRT_VERSION="${PROJECT_VERSION}")
+if(KVMRT_SANITIZE)
+  target_compile_options(kvmrt_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(kvmrt_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# kvmrt_library(NAME [PUBLIC libs…] [PRIVATE libs…]): all .cc files of this folder as one static
+# library. Subfolders belong to it too.
+function(kvmrt_library name)
+  cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  list(REMOVE_ITEM sources ${ARG_EXCLUDE})
+  add_library(kvmrt_${name} STATIC ${sources})
+  target_link_libraries(kvmrt_${name} PUBLIC kvmrt_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# kvmrt_tests(FOLDER LABEL libs…): each *_test.cc of tests/FOLDER becomes one executable and one
+# ctest of the given label.
+function(kvmrt_tests folder label)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cc")
+  foreach(source IN LISTS sources)
+    get_filename_component(stem "${source}" NAME_WE)
+    set(target "${folder}_${stem}")
+    add_executable(${target} "${source}")
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+    target_link_libraries(${target} PRIVATE kvmrt_options ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${target} PRIVATE
+      KVMRT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" KVMRT_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    add_test(NAME ${target} COMMAND ${target})
+    set_tests_properties(${target} PROPERTIES LABELS "${label}" TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endforeach()
+endfunction()
