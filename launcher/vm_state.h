@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// What a supervisor tells about its VM, in vms/NAME/state.json: all that `stat` and a supervisor
+// that adopts the VM need to know.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "launcher/process.h"
+#include "launcher/state_folder.h"
+#include "partition/plan.h"
+
+namespace kvmrt::launcher {
+
+enum class VmStatus { stopped, starting, running, paused, stopping, failed, unsupervised };
+
+std::string to_string(VmStatus status);
+
+struct VmState {
+  std::string name;
+  std::string uuid;
+  VmStatus status = VmStatus::starting;
+  std::string boot_id;
+  ProcessId supervisor;
+  std::optional<ProcessId> qemu;
+  std::int64_t started_at = 0;  ///< s since the epoch when the guest began; 0: not yet
+  int nr_vcpus = 1;
+  bool rt = false;
+  bool rt_memory = false;
+  bool promoted = true;  ///< the vCPUs have their real-time policy
+  bool kvm = true;
+  Bytes memory;
+  std::string profile_path;
+  std::string profile_digest;
+  std::string message;           ///< why it failed or ended, one line
+  std::optional<int> exit_code;  ///< of the supervisor, once it ends
+  partition::VmPlan plan;
+};
+
+/// Atomically; readers see the old or the new. Throws SystemError.
+void write_state(const VmFolder& folder, const VmState& state);
+
+/// As written; nothing when there is none or it cannot be understood.
+std::optional<VmState> read_state(const VmFolder& folder);
+
+/// As it is: `read_state` checked against the boot id and the living processes. A dead supervisor
+/// with a living QEMU is `unsupervised`; with neither, `stopped`, or `failed` when it said so
+/// or was not stopping. No state at all: stopped.
+std::optional<VmState> present_state(const VmFolder& folder,
+                                     const std::filesystem::path& root = "/");
+
+std::string state_to_json(const VmState& state);
+std::optional<VmState> state_from_json(std::string_view text);
+
+}  // namespace kvmrt::launcher
