@@ -8,9 +8,10 @@
 
 namespace kvmrt::launcher {
 
-/// Codes: disk-aio-needs-direct, disk-bus-no-iothread, disk-iothread-unknown, disk-bus-no-errors,
-/// disk-cdrom-bus, network-forward, network-mac, network-vhost, network-queues, network-device,
-/// numa-memory, numa-vcpus, clock-timer, boot-order, serial-stdio.
+/// All errors: disk-aio-needs-direct, disk-bus-no-iothread, disk-iothread-unknown,
+/// disk-bus-no-errors, disk-bus-readonly, disk-cdrom-bus, network-forward, network-mac,
+/// network-vhost, network-queues, network-device, numa-memory, numa-vcpus, serial-ports,
+/// serial-stdio.
 Problems check_devices(const profiles::Profile& profile);
 
 }  // namespace kvmrt::launcher

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include "launcher/command_line_draft.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+bool wanted(const std::string& value) { return !value.empty() && value != "off"; }
+
+struct Listen {
+  std::string address;
+  int port = 0;  ///< 0: `address` is a socket's path
+};
+
+constexpr int kFirstVncPort = 5900;
+
+/// "127.0.0.1:5901", "5901", "/run/x.sock"; "" is a socket in the state folder.
+Listen listen_of(const Draft& draft) {
+  const std::string& text = draft.profile.graphics.listen;
+  if (text.empty()) return {draft.in_state_dir(draft.profile.graphics.type + ".sock"), 0};
+  if (text.starts_with("/")) return {text, 0};
+  const std::size_t colon = text.rfind(':');
+  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
+  Listen listen{colon == std::string::npos ? "127.0.0.1" : text.substr(0, colon), 0};
+  std::from_chars(port.data(), port.data() + port.size(), listen.port);
+  return listen;
+}
+
+void append_vnc(Draft& draft) {
+  const Listen listen = listen_of(draft);
+  if (listen.port == 0) return draft.add("-vnc", "unix:" + escaped(listen.address));
+  draft.add("-vnc", escaped(listen.address) + ":" + std::to_string(listen.port - kFirstVncPort));
+}
+
+void append_spice(Draft& draft) {
+  const Listen listen = listen_of(draft);
+  Options options;
+  if (listen.port == 0)
+    options.on("unix");
+  else
+    options.set("port", listen.port);
+  draft.add("-spice", options.set("addr", listen.address).on("disable-ticketing"));
+}
+
+std::string video_device(const Draft& draft) {
+  const std::string& video = draft.profile.video;
+  if (video == "off") return "";
+  if (video.empty()) return draft.profile.graphics.type == "none" ? "" : "VGA";
+  if (video == "std" || video == "vga") return "VGA";
+  if (video == "virtio") return "virtio-vga";
+  if (video == "qxl") return "qxl-vga";
+  if (video == "bochs") return "bochs-display";
+  return video;
+}
+
+}  // namespace
+
+void append_graphics(Draft& draft) {
+  const std::string& type = draft.profile.graphics.type;
+  if (type == "vnc") append_vnc(draft);
+  if (type == "spice") append_spice(draft);
+  if (const std::string device = video_device(draft); !device.empty())
+    draft.add("-device", Options(device).set("id", "video0"));
+}
+
+void append_input(Draft& draft) {
+  const std::string& usb = draft.profile.usb;
+  if (!wanted(usb)) return;
+  draft.add("-device", "qemu-xhci,id=usb0");
+  // An absolute pointer, for a screen that is looked at from afar.
+  if (usb == "tablet" || draft.profile.graphics.type != "none")
+    draft.add("-device", "usb-tablet,bus=usb0.0");
+}
+
+void append_sound(Draft& draft) {
+  if (!wanted(draft.profile.sound)) return;
+  const bool spice = draft.profile.graphics.type == "spice";
+  draft.add("-audiodev", Options(spice ? "spice" : "none").set("id", "audio0"));
+  draft.add("-device", "ich9-intel-hda,id=sound0");
+  draft.add("-device", "hda-output,bus=sound0.0,audiodev=audio0");
+}
+
+}  // namespace kvmrt::launcher
