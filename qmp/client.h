@@ -65,7 +65,7 @@ class Client {
   void submit(std::string_view command, const nlohmann::json& arguments, ReplyHandler handler);
 
   /// Called for each event, in the order of the stream, before the replies that follow it. It runs
-  /// inside the reader: be quick, or put it into an EventQueue.
+  /// inside the reader, so there is no queue that could fill: note what happened, act elsewhere.
   void on_event(EventHandler handler);
 
   /// Called once, when the connection ended other than by close().

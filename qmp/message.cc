@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "qmp/message.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "qmp/error.h"
@@ -93,6 +94,13 @@ Reply reply_of(json& message) {
 }
 
 }  // namespace
+
+std::string Event::text(const char* key) const { return text_of(member(data, key)); }
+
+bool Event::flag(const char* key) const {
+  const json& value = member(data, key);
+  return value.is_boolean() && value.get<bool>();
+}
 
 void LineSplitter::feed(std::string_view bytes) {
   if (begin_ > 0) {

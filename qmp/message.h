@@ -57,6 +57,10 @@ struct Event {
   std::string name;
   nlohmann::json data;             ///< an object, {} when none came
   std::chrono::microseconds time;  ///< since 1970; not monotonic in the stream, 0 when absent
+
+  /// Members of the data: "" and false when they are absent or of another type.
+  [[nodiscard]] std::string text(const char* key) const;
+  [[nodiscard]] bool flag(const char* key) const;
 };
 
 using Message = std::variant<Greeting, Reply, Event>;

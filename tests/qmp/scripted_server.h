@@ -3,21 +3,20 @@
 // QEMU would say and reads what the client said.
 #pragma once
 
-#include <utility>
-
-#include <gtest/gtest.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <exception>
+#include <gtest/gtest.h>
 #include <optional>
+#include <poll.h>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "base/fd.h"
 #include "qmp/client.h"
@@ -81,38 +80,29 @@ class Scripted {
     io.poll();
   }
 
-  /// Runs until nothing is left to run, or for two seconds.
-  void run() {
+  /// Runs until nothing is left to wait for, or until the time is over.
+  void run(std::chrono::milliseconds limit = std::chrono::seconds(2)) {
     io.restart();
-    io.run_for(std::chrono::seconds(2));
+    io.run_for(limit);
   }
 
-  /// Starts the task. Its end, and what it threw, is in `result`.
-  struct Outcome {
-    bool done = false;
-    std::optional<QmpError> error;
-    std::string text;  ///< the value as JSON text
-  };
+  /// Starts the task; what it throws comes out of here or of the next run.
   void start(boost::asio::awaitable<void> task) {
-    spawn_task(io, "test", std::move(task), [](const std::string&, std::exception_ptr why) {
-      std::rethrow_exception(why);
-    });
+    spawn_task(io, "test", std::move(task),
+               [](const std::string&, std::exception_ptr why) { std::rethrow_exception(why); });
     settle();
   }
 
   void negotiated() {
     start(negotiate());
     say(kGreeting);
-    heard();
+    EXPECT_EQ(heard(), R"({"execute":"qmp_capabilities","id":1})");
     say("{\"return\": {}, \"id\": 1}\r\n");
-    settle();
-  }
-
-  boost::asio::awaitable<void> negotiate() {
-    co_await client.negotiate(std::chrono::milliseconds(2000));
   }
 
  private:
+  boost::asio::awaitable<void> negotiate() { co_await client.negotiate(std::chrono::seconds(2)); }
+
   explicit Scripted(Pair pair) : end(std::move(pair.ours)), client(io, std::move(pair.clients)) {}
 };
 
