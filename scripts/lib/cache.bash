@@ -146,6 +146,7 @@ extract_vmlinux() { # VMLINUZ VMLINUX
   done <<'TABLE'
 xz -dc --single-stream	\xfd7zXZ\x00
 zstd -qdc	\x28\xb5\x2f\xfd
+lz4 -qdc	\x02\x21\x4c\x18
 gzip -qdc	\x1f\x8b\x08
 TABLE
   cp "$1" "$2"

@@ -6,33 +6,13 @@
 # make_initramfs KERNEL-FOLDER: prints the image's path; made once for each kernel
 # and each text of init.
 make_initramfs() {
-  local folder=$1 release image work file name number=0
-  release=$(cat "$folder/release")
-  image=$folder/testhost-$(cat "$here/testhost.d/init" "$here/testhost.d/machine.bash" |
-    sha256sum | cut -c1-12).cpio.gz
+  local image
+  image=$1/testhost-$(cat "$here"/testhost.d/{init,machine.bash} | sha256sum | cut -c1-12).cpio.gz
+  if [[ ! -e $image ]]; then
+    rm -f "$1"/testhost-*.cpio.gz
+    pack_initramfs "$image" "$here/testhost.d/init" "$1" root=virtio_pci,9pnet_virtio,9p,overlay
+  fi
   printf '%s\n' "$image"
-  [[ -e $image ]] && return
-  work=$(mktemp -d)
-  mkdir -p "$work"/{bin,modules}
-  cp "$(command -v busybox)" "$work/bin/busybox"
-  install -m 755 "$here/testhost.d/init" "$work/init"
-  while read -r file; do
-    name=$(printf '%02d' "$number")-$(basename "${file%.xz}")
-    unpack_module "$file" >"$work/modules/$name"
-    number=$((number + 1))
-  done < <(module_files "$folder/modules/$release" virtio_pci 9pnet_virtio 9p overlay)
-  rm -f "$folder"/testhost-*.cpio.gz
-  (cd "$work" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 >"$image.$$"
-  mv "$image.$$" "$image"
-  rm -rf "$work"
-}
-
-unpack_module() {
-  case $1 in
-    *.xz) xz -dc "$1" ;;
-    *.zst) zstd -qdc "$1" ;;
-    *) cat "$1" ;;
-  esac
 }
 
 # set_topology MEMORY-MIB: -smp and a NUMA node for each socket, memory shared evenly.
