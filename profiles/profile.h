@@ -154,6 +154,7 @@ struct Profile {
   Choice<CpuSet> cpuset;
   bool rt = false;
   bool rt_memory = false;  ///< auto resolved
+  bool rt_memory_auto = true;
   Choice<NodeSet> numatune = Choice<NodeSet>::automatic();
   bool hide_kvm = false;
   bool autostart = true;
