@@ -21,9 +21,9 @@ namespace kvmrt::launcher {
 struct PreflightFacts {
   Rights rights;
   MemorySupply memory;
-  std::string binary;                        ///< of qemu.binary; "" when PATH has none
+  std::string binary;                        ///< absolute; "" when PATH has none
   Checked<std::optional<Credentials>> user;  ///< as security.user says
-  std::vector<FileFacts> files;              ///< of file_demands(), as that user sees them
+  std::vector<FileFacts> files;              ///< of file_demands()
 };
 
 /// What the decision allows, and what spawn() needs of it.
@@ -34,16 +34,12 @@ struct Permit {
   Confinement confinement;
 };
 
-/// Reads; changes nothing on the host (a scratch thread tries SCHED_FIFO for an instant).
+/// Reads; changes nothing on the host (a scratch thread tries the real-time policy for an instant).
 PreflightFacts probe_preflight(const profiles::Profile& profile, const partition::VmPlan& plan,
-                               bool kvm);
+                               const QemuInvocation& invocation, bool kvm);
 
 /// Pure.
 Checked<Permit> preflight(const profiles::Profile& profile, const partition::VmPlan& plan, bool kvm,
                           const PreflightFacts& facts);
-
-/// Where PATH finds the program; a name with a slash is taken as it is. "" when it is not there or
-/// cannot be executed.
-std::string find_program(const std::string& name, const std::string& path);
 
 }  // namespace kvmrt::launcher

@@ -49,8 +49,8 @@ struct Child {
 /// nothing is left behind then.
 Child spawn(const ChildSpec& spec);
 
-/// This process's environment without what could change how a program loads (LD_*), for
-/// ChildSpec::environment.
+/// This process's environment without what changes how a program loads (LD_*) and what the service
+/// manager told us alone; for ChildSpec::environment.
 std::vector<std::string> clean_environment();
 
 }  // namespace kvmrt::launcher

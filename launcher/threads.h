@@ -21,14 +21,14 @@ namespace kvmrt::launcher {
 struct ThreadFacts {
   Tid tid;
   std::string comm;
-  std::uint64_t start_time = 0;  ///< clock ticks since boot
-  char state = '?';              ///< R, S, D, T, Z …
-  int policy = 0;                ///< SCHED_* without the reset-on-fork flag
-  int priority = 0;              ///< 1..99 for FIFO and RR, else 0
-  bool reset_on_fork = false;    ///< only known for the live /proc
-  bool kernel_thread = false;    ///< not in the process's task list
-  bool fixed_affinity = false;   ///< PF_NO_SETAFFINITY: the kernel refuses any other CPUs
-  partition::CpuSet cpus;        ///< allowed
+  std::uint64_t start_time = 0;       ///< clock ticks since boot
+  char state = '?';                   ///< R, S, D, T, Z …
+  int policy = 0;                     ///< SCHED_* without the reset-on-fork flag
+  int priority = 0;                   ///< 1..99 for FIFO and RR, else 0
+  std::optional<bool> reset_on_fork;  ///< known for the live /proc only
+  bool kernel_thread = false;         ///< not in the process's task list
+  bool fixed_affinity = false;        ///< PF_NO_SETAFFINITY: the kernel refuses any other CPUs
+  partition::CpuSet cpus;             ///< allowed
   CpuId last_cpu;
   std::chrono::nanoseconds run_time{0};   ///< on a CPU
   std::chrono::nanoseconds run_delay{0};  ///< runnable, but waiting for one

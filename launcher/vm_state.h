@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "launcher/process.h"
 #include "launcher/state_folder.h"
+#include "launcher/threads.h"
 #include "partition/plan.h"
 
 namespace kvmrt::launcher {
@@ -37,6 +38,7 @@ struct VmState {
   std::string profile_digest;
   std::string message;           ///< why it failed or ended, one line
   std::optional<int> exit_code;  ///< of the supervisor, once it ends
+  ReportedThreads reported;      ///< which threads are vCPUs and iothreads, as QEMU said
   partition::VmPlan plan;
 };
 
@@ -46,9 +48,9 @@ void write_state(const VmFolder& folder, const VmState& state);
 /// As written; nothing when there is none or it cannot be understood.
 std::optional<VmState> read_state(const VmFolder& folder);
 
-/// As it is: `read_state` checked against the boot id and the living processes. A dead supervisor
-/// with a living QEMU is `unsupervised`; with neither, `stopped`, or `failed` when it said so
-/// or was not stopping. No state at all: stopped.
+/// As it is: `read_state` checked against the boot id and the living processes. With a dead
+/// supervisor: `unsupervised` while QEMU lives, else `failed` unless it had said that it stopped.
+/// Nothing: stopped.
 std::optional<VmState> present_state(const VmFolder& folder,
                                      const std::filesystem::path& root = "/");
 

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "launcher/vm_state.h"
+
+#include <array>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+using nlohmann::json;
+using partition::CpuSet;
+using partition::NodeSet;
+using partition::Policy;
+using partition::ThreadClass;
+using partition::ThreadPlan;
+using partition::VmPlan;
+
+constexpr std::array kStatuses{VmStatus::stopped,     VmStatus::starting, VmStatus::running,
+                               VmStatus::paused,      VmStatus::stopping, VmStatus::failed,
+                               VmStatus::unsupervised};
+constexpr std::array kClasses{ThreadClass::emulator, ThreadClass::vcpu, ThreadClass::iothread,
+                              ThreadClass::helper};
+constexpr std::array kPolicies{Policy::other, Policy::fifo, Policy::rr};
+
+/// The value whose name this is; what is not known is an error, like any other damage.
+template <class Values>
+typename Values::value_type value_named(const Values& values, const std::string& name) {
+  for (const auto value : values)
+    if (to_string(value) == name) return value;
+  throw std::out_of_range(name);
+}
+
+template <class Set>
+Set set_of(const json& text) {
+  auto set = Set::from_list(text.get<std::string>());
+  if (!set) throw std::out_of_range(text.get<std::string>());
+  return *set;
+}
+
+json to_json(const ThreadPlan& thread) {
+  return {{"class", to_string(thread.thread_class)},
+          {"index", thread.index ? json(*thread.index) : json()},
+          {"name", thread.name},
+          {"cpus", thread.cpus.list()},
+          {"policy", to_string(thread.scheduling.policy)},
+          {"priority", thread.scheduling.priority}};
+}
+
+ThreadPlan thread_from(const json& text) {
+  ThreadPlan thread;
+  thread.thread_class = value_named(kClasses, text.at("class"));
+  if (!text.at("index").is_null()) thread.index = text.at("index").get<int>();
+  thread.name = text.at("name");
+  thread.cpus = set_of<CpuSet>(text.at("cpus"));
+  thread.scheduling = {value_named(kPolicies, text.at("policy")), text.at("priority").get<int>()};
+  return thread;
+}
+
+json to_json(const VmPlan& plan) {
+  json threads = json::array();
+  for (const ThreadPlan& thread : plan.threads) threads.push_back(to_json(thread));
+  return {{"name", plan.name},
+          {"rt", plan.rt},
+          {"cpuset", plan.cpuset.list()},
+          {"threads", std::move(threads)},
+          {"emulator_cpus", plan.emulator_cpus.list()},
+          {"owned_cpus", plan.owned_cpus.list()},
+          {"offline_cpus", plan.offline_cpus.list()},
+          {"housekeeping_cpus", plan.housekeeping_cpus.list()},
+          {"numa_nodes", plan.numa_nodes.list()}};
+}
+
+VmPlan plan_from(const json& text) {
+  VmPlan plan;
+  plan.name = text.at("name");
+  plan.rt = text.at("rt");
+  plan.cpuset = set_of<CpuSet>(text.at("cpuset"));
+  for (const json& thread : text.at("threads")) plan.threads.push_back(thread_from(thread));
+  plan.emulator_cpus = set_of<CpuSet>(text.at("emulator_cpus"));
+  plan.owned_cpus = set_of<CpuSet>(text.at("owned_cpus"));
+  plan.offline_cpus = set_of<CpuSet>(text.at("offline_cpus"));
+  plan.housekeeping_cpus = set_of<CpuSet>(text.at("housekeeping_cpus"));
+  plan.numa_nodes = set_of<NodeSet>(text.at("numa_nodes"));
+  return plan;
+}
+
+json to_json(const ProcessId& process) {
+  return {{"pid", process.pid.value()}, {"start_time", process.start_time}};
+}
+
+ProcessId process_from(const json& text) {
+  return {Pid(text.at("pid").get<int>()), text.at("start_time").get<std::uint64_t>()};
+}
+
+VmState state_from(const json& text) {
+  VmState state;
+  state.name = text.at("name");
+  state.uuid = text.at("uuid");
+  state.status = value_named(kStatuses, text.at("status"));
+  state.boot_id = text.at("boot_id");
+  state.supervisor = process_from(text.at("supervisor"));
+  if (!text.at("qemu").is_null()) state.qemu = process_from(text.at("qemu"));
+  state.started_at = text.at("started_at");
+  state.nr_vcpus = text.at("nr_vcpus");
+  state.rt = text.at("rt");
+  state.rt_memory = text.at("rt_memory");
+  state.promoted = text.at("promoted");
+  state.kvm = text.at("kvm");
+  state.memory = Bytes(text.at("memory").get<std::uint64_t>());
+  state.profile_path = text.at("profile_path");
+  state.profile_digest = text.at("profile_digest");
+  state.message = text.at("message");
+  if (!text.at("exit_code").is_null()) state.exit_code = text.at("exit_code").get<int>();
+  state.plan = plan_from(text.at("plan"));
+  return state;
+}
+
+}  // namespace
+
+std::string to_string(VmStatus status) {
+  switch (status) {
+    case VmStatus::stopped:
+      return "stopped";
+    case VmStatus::starting:
+      return "starting";
+    case VmStatus::running:
+      return "running";
+    case VmStatus::paused:
+      return "paused";
+    case VmStatus::stopping:
+      return "stopping";
+    case VmStatus::failed:
+      return "failed";
+    case VmStatus::unsupervised:
+      break;
+  }
+  return "unsupervised";
+}
+
+std::string state_to_json(const VmState& state) {
+  const json text{{"name", state.name},
+                  {"uuid", state.uuid},
+                  {"status", to_string(state.status)},
+                  {"boot_id", state.boot_id},
+                  {"supervisor", to_json(state.supervisor)},
+                  {"qemu", state.qemu ? to_json(*state.qemu) : json()},
+                  {"started_at", state.started_at},
+                  {"nr_vcpus", state.nr_vcpus},
+                  {"rt", state.rt},
+                  {"rt_memory", state.rt_memory},
+                  {"promoted", state.promoted},
+                  {"kvm", state.kvm},
+                  {"memory", state.memory.count()},
+                  {"profile_path", state.profile_path},
+                  {"profile_digest", state.profile_digest},
+                  {"message", state.message},
+                  {"exit_code", state.exit_code ? json(*state.exit_code) : json()},
+                  {"plan", to_json(state.plan)}};
+  return text.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::optional<VmState> state_from_json(std::string_view text) {
+  try {
+    return state_from(json::parse(text));
+  } catch (const json::exception&) {
+    return std::nullopt;
+  } catch (const std::out_of_range&) {
+    return std::nullopt;
+  }
+}
+
+void write_state(const VmFolder& folder, const VmState& state) {
+  replace_file(folder.state(), state_to_json(state));
+}
+
+std::optional<VmState> read_state(const VmFolder& folder) {
+  const auto text = read_file_if_any(folder.state(), mib(1));
+  return text ? state_from_json(*text) : std::nullopt;
+}
+
+std::optional<VmState> present_state(const VmFolder& folder, const std::filesystem::path& root) {
+  auto state = read_state(folder);
+  if (!state || state->boot_id != boot_id(root)) return std::nullopt;
+  if (alive(state->supervisor, root)) return state;
+  if (state->qemu && alive(*state->qemu, root)) {
+    state->status = VmStatus::unsupervised;
+  } else if (state->status != VmStatus::stopped && state->status != VmStatus::failed) {
+    state->status = VmStatus::failed;
+    state->message = "the supervisor was killed, and QEMU has ended";
+  }
+  return state;
+}
+
+}  // namespace kvmrt::launcher
