@@ -55,6 +55,7 @@ struct HostTopology {
   std::vector<Node> nodes;
   std::vector<PciDevice> devices;
   std::string source;  ///< "this host", or the description or file it came from
+  bool memory_known = true;  ///< false: a description that says nothing of memory
   friend bool operator==(const HostTopology&, const HostTopology&) = default;
 
   [[nodiscard]] const Cpu* find(CpuId id) const;
