@@ -6,6 +6,7 @@
  * order, and ends halted, interrupts off:
  *   SAY="text"   a line on the first serial port
  *   SECONDS=n    stay busy for n seconds, by the clock of the machine
+ *   WATCHDOG=v   arm the ib700 watchdog: it fires in 30 - 2v seconds
  *   SPIN         stay busy for ever
  *   RST          reset through the keyboard controller
  *   PANIC=bits   write to pvpanic (1 panicked, 2 crash loaded)
@@ -47,6 +48,12 @@ next_second:
     je next_second
     mov %al, %bl
     loop next_second
+#endif
+
+#ifdef WATCHDOG
+    mov $WATCHDOG, %al
+    mov $0x443, %dx
+    out %al, %dx
 #endif
 
 #ifdef SPIN
