@@ -179,12 +179,23 @@ std::string QemuProcess::read_line() {
   }
 }
 
-std::string QemuProcess::execute(const std::string& command) {
-  const std::string line = R"({"execute": ")" + command + "\"}";
+std::string QemuProcess::execute(const std::string& command, const std::string& arguments) {
+  const std::string line = R"({"execute": ")" + command + R"(", "arguments": )" + arguments + "}";
   if (::send(qmp_.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0) return "";
   for (;;) {
     std::string answer = read_line();
-    if (answer.empty() || answer.find("\"event\"") == std::string::npos) return answer;
+    if (answer.find("\"event\"") == std::string::npos) return answer;
+    events_.push_back(std::move(answer));
+  }
+}
+
+std::string QemuProcess::await_event(const std::string& name) {
+  for (;;) {
+    if (events_.empty()) events_.push_back(read_line());
+    std::string event = std::move(events_.front());
+    events_.pop_front();
+    if (event.empty() || event.find("\"event\": \"" + name + "\"") != std::string::npos)
+      return event;
   }
 }
 

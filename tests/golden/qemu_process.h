@@ -2,6 +2,7 @@
 // A real QEMU, started with an invocation's descriptors in place, for tests of the command line.
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -33,8 +34,11 @@ class QemuProcess {
   QemuProcess(const QemuProcess&) = delete;
   QemuProcess& operator=(const QemuProcess&) = delete;
 
-  /// Sends one QMP command and gives the line that answers it; "" when QEMU is gone.
-  std::string execute(const std::string& command);
+  /// Sends one QMP command, with its arguments as JSON, and gives the line that answers it; ""
+  /// when QEMU is gone. Events before the answer are kept for await_event().
+  std::string execute(const std::string& command, const std::string& arguments = "{}");
+  /// The line of the next event of this name, events before it dropped; "" after 20 s.
+  std::string await_event(const std::string& name);
   /// The greeting; "" when QEMU died first.
   std::string greeting() { return read_line(); }
   /// Quits over QMP, or kills after 10 s; the wait status.
@@ -52,6 +56,7 @@ class QemuProcess {
   Fd console_;
   std::map<int, Fd> given_;
   std::string buffer_;
+  std::deque<std::string> events_;
 };
 
 }  // namespace kvmrt::golden
