@@ -156,7 +156,7 @@ void read_value(const Node& node, const Key& key, std::string& to, Sink& sink) {
       read_device(node, key, to, sink);
       break;
     case Type::choice:
-      if (!is_word_of(key.allowed, node.text))
+      if (!is_word_of(key.allowed, node.text) && !(node.text.empty() && key.word == "\"\""))
         return sink.refuse(node, "out-of-range", wanted(key));
       to = node.text;
       break;
@@ -202,14 +202,23 @@ void read_value(const Node& node, const Key& key, Bytes& to, Sink& sink) {
 }
 
 void read_value(const Node& node, const Key& key, std::chrono::seconds& to, Sink& sink) {
+  if (key.type == Type::integer) {
+    int count = static_cast<int>(to.count());
+    read_value(node, key, count, sink);
+    to = std::chrono::seconds(count);
+    return;
+  }
   const auto duration = node.is_scalar() ? parse_duration(node.text) : std::nullopt;
   if (!duration) return sink.refuse(node, "wrong-type", wanted(key));
   to = *duration;
 }
 
-Node write_value(const Key& /*key*/, const std::string& value) { return Node::string(value); }
+Node write_value(const Key& key, const std::string& value) {
+  return Node::string(value.empty() && key.type == Type::device ? "off" : value);
+}
+
 Node write_value(const Key& /*key*/, int value) { return Node::plain(std::to_string(value)); }
-Node write_value(const Key& /*key*/, Bytes value) { return Node::string(to_string(value)); }
+Node write_value(const Key& /*key*/, Bytes value) { return Node::plain(to_string(value)); }
 
 Node write_value(const Key& key, bool value) {
   if (key.type == Type::choice)
@@ -219,7 +228,7 @@ Node write_value(const Key& key, bool value) {
 
 Node write_value(const Key& key, std::chrono::seconds value) {
   if (key.type == Type::integer) return Node::plain(std::to_string(value.count()));
-  return Node::string(std::to_string(value.count()) + "s");
+  return Node::plain(std::to_string(value.count()) + "s");
 }
 
 }  // namespace kvmrt::profiles

@@ -139,10 +139,11 @@ Table budget_keys() {
            .help = "Longest wake-up latency in microseconds; 0: none named."}),
       value<&Profile::latency, &Latency::preflight>(
           {.name = "latency.preflight_s",
-           .type = Type::duration,
+           .type = Type::integer,
            .fallback = "0",
+           .allowed = "0..86400",
            .later = "*",
-           .help = "Measure the chosen CPUs for so long before the start; 0: do not."}),
+           .help = "Measure the chosen CPUs for so many seconds before the start; 0: do not."}),
       section({.name = "guest", .help = "What runs inside; used by warnings only."}),
       value<&Profile::guest, &Guest::os>({.name = "guest.os",
                                           .type = Type::choice,

@@ -62,6 +62,7 @@ class Builder : public YAML::EventHandler {
   struct Level {
     Node node;
     bool expects_key = false;
+    bool drops_value = false;  ///< its key was refused
     std::string key;
     Place key_place;
   };
@@ -95,7 +96,7 @@ class Builder : public YAML::EventHandler {
       throw TooMuch();
     }
     const bool is_map = node.is_map();
-    open_.push_back({made(mark, std::move(node)), is_map, {}, {}});
+    open_.push_back({made(mark, std::move(node)), is_map, false, {}, {}});
   }
 
   void close() {
@@ -124,6 +125,7 @@ class Builder : public YAML::EventHandler {
       problems().push_back({Severity::error, "yaml-syntax", "", "",
                             fmt::format("a key must be a word, found {}", described(key)), "",
                             key.place});
+    level.drops_value = !key.is_scalar();
     level.key = std::move(key.text);
     level.key_place = std::move(key.place);
     level.expects_key = false;
@@ -131,6 +133,7 @@ class Builder : public YAML::EventHandler {
 
   void put_value(Level& level, Node value) {
     level.expects_key = true;
+    if (level.drops_value) return;
     if (value.is_null()) value.place = level.key_place;  // the mark of nothing is the next token's
     for (const Entry& entry : level.node.entries) {
       if (entry.key != level.key) continue;
