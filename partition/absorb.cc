@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "partition/absorb.h"
+
+#include <charconv>
+#include <fmt/format.h>
+
+#include "partition/tasks.h"
+
+namespace kvmrt::partition {
+namespace {
+
+std::uint64_t count_of(const std::string& text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+/// An offline CPU has no cpufreq folder; its knobs come back with it.
+bool may_come_back(const std::string& knob) {
+  return knob.starts_with("/sys/devices/system/cpu/") || knob.starts_with("/sys/kernel/debug/");
+}
+
+Problem edited(const std::string& knob, const std::string& value) {
+  return {
+      Severity::warning,
+      "knob-edited",
+      "",
+      "",
+      fmt::format("{} was set to {} from outside; that is its original from now on", knob, value),
+      "",
+      {}};
+}
+
+/// A value from outside takes the original's place, but for counts that others add to.
+void take_over(const std::string& knob, const std::string& value, KnobRecord& record) {
+  if (knob.ends_with("/nr_hugepages")) {
+    const auto ours = count_of(record.written) - count_of(record.original);
+    const auto now = count_of(value);
+    record.original = std::to_string(now > ours ? now - ours : 0);
+  } else if (!same_value(knob, value, record.original)) {
+    record.original = value;
+  }
+  record.written = value;
+}
+
+Problems absorb_knobs(const HostState& state, Ledger& ledger) {
+  Problems problems;
+  for (auto at = ledger.knobs.begin(); at != ledger.knobs.end();) {
+    const auto& knob = at->first;
+    const auto current = state.knobs.find(knob);
+    const bool present = current != state.knobs.end();
+    if (!present && !is_partition_knob(knob) && !may_come_back(knob)) {
+      at = ledger.knobs.erase(at);
+      continue;
+    }
+    const std::string value = present ? current->second : "";
+    const bool ours = ledger.pending || same_value(knob, value, at->second.written);
+    if (!ours && is_partition_knob(knob)) {
+      problems.push_back({Severity::warning,
+                          "partition-lost",
+                          "",
+                          "",
+                          fmt::format("{} reads \"{}\"", knob, value),
+                          "",
+                          {}});
+    } else if (!ours && present) {
+      problems.push_back(edited(knob, value));
+      take_over(knob, value, at->second);
+    }
+    ++at;
+  }
+  return problems;
+}
+
+std::uint64_t pages_of(Bytes memory, Bytes size) {
+  return (memory.count() + size.count() - 1) / size.count();
+}
+
+/// Node → pages the VM needs there.
+std::map<NodeId, std::uint64_t> demand_of(const Lease& lease) {
+  std::map<NodeId, std::uint64_t> demand;
+  const VmRequest& request = lease.request;
+  const Bytes size = *request.hugepages;
+  const NodeId first = lease.plan.numa_nodes.lowest().value_or(NodeId(0));
+  if (request.guest_nodes.empty()) {
+    demand[first] = pages_of(request.memory, size);
+    return demand;
+  }
+  for (const auto& node : request.guest_nodes)
+    demand[node.host_nodes.lowest().value_or(first)] += pages_of(node.memory, size);
+  return demand;
+}
+
+}  // namespace
+
+Problems absorb(const HostState& state, Ledger& ledger) {
+  Problems problems = absorb_knobs(state, ledger);
+  auto more = absorb_tasks(state, divide(state, ledger), ledger);
+  problems.insert(problems.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
+  return problems;
+}
+
+void reserve_pages(const HostState& state, const Lease& lease, Ledger& ledger) {
+  if (!lease.request.hugepages || ledger.pages.contains(lease.vm)) return;
+  for (auto [node, need] : demand_of(lease)) {
+    // What other nodes of an unbound VM have free counts too.
+    const NodeSet nodes =
+        lease.request.guest_nodes.empty() ? lease.plan.numa_nodes : NodeSet{node.value()};
+    std::uint64_t free = 0;
+    for (const NodeId from : (nodes | NodeSet{node.value()}).members()) {
+      const auto at = state.free_pages.find(pages_knob(from, *lease.request.hugepages));
+      if (at != state.free_pages.end()) free += at->second;
+    }
+    if (need > free)
+      ledger.pages[lease.vm][pages_knob(node, *lease.request.hugepages)] = need - free;
+  }
+}
+
+void record(const HostState& state, const Desired& wanted, Ledger& ledger) {
+  for (const auto& [knob, wish] : wanted.knobs) {
+    if (in_place(state, knob, wish.value) && !wish.keep && !ledger.knobs.contains(knob)) continue;
+    const auto current = state.knobs.find(knob);
+    const std::string before = current == state.knobs.end() ? "" : current->second;
+    ledger.knobs.try_emplace(knob, KnobRecord{before, before}).first->second.written = wish.value;
+  }
+  for (const WantedMask& wish : wanted.masks) {
+    const auto at = ledger.masks.find(state.tasks[wish.task].tid.value());
+    if (at != ledger.masks.end()) at->second.written = wish.cpus;
+  }
+  for (const WantedPolicy& wish : wanted.policies) {
+    const Task& task = state.tasks[wish.task];
+    if (task.scheduling == wish.scheduling && !ledger.policies.contains(task.tid.value())) continue;
+    auto& record = ledger.policies
+                       .try_emplace(task.tid.value(),
+                                    PolicyRecord{task.start_time, task.scheduling, task.scheduling})
+                       .first->second;
+    record.written = wish.scheduling;
+  }
+}
+
+}  // namespace kvmrt::partition

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "partition/keeper_rules.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "partition/desired.h"
+
+namespace kvmrt::partition {
+namespace {
+
+Problem error(std::string code, const std::string& vm, std::string message, std::string hint = {}) {
+  return {Severity::error, std::move(code), vm, "cpuset", std::move(message), std::move(hint), {}};
+}
+
+class Judge {
+ public:
+  Judge(Host& host, const HostState& state, const Ledger& ledger, const std::vector<Lease>& more)
+      : host_(host), state_(state), ledger_(ledger), more_(more) {}
+
+  Problems run() {
+    for (std::size_t i = 0; i < more_.size(); ++i) {
+      for (const Lease& other : ledger_.leases) overlap(more_[i], other, "running VM ");
+      for (std::size_t j = 0; j < i; ++j) overlap(more_[i], more_[j], "");
+      present(more_[i]);
+      siblings(more_[i]);
+      if (uses_partition(more_[i], state_.partitions)) cgroups(more_[i]);
+    }
+    Ledger after = ledger_;
+    after.leases.insert(after.leases.end(), more_.begin(), more_.end());
+    if (divide(state_, after).housekeeping.empty())
+      add(error("rt-no-housekeeping", more_.empty() ? "" : more_.front().vm,
+                "no CPU would be left for the host"));
+    return std::move(problems_);
+  }
+
+ private:
+  void add(Problem problem) { problems_.push_back(std::move(problem)); }
+
+  void overlap(const Lease& lease, const Lease& other, const char* what) {
+    if (lease.vm == other.vm) {
+      add(error("vm-running", lease.vm, fmt::format("{} has a lease already", lease.vm),
+                "kvmrt stat " + lease.vm));
+      return;
+    }
+    const auto cpus_of = [](const Lease& one) { return one.plan.owned_cpus | one.plan.cpuset; };
+    const CpuSet common =
+        (lease.plan.owned_cpus & cpus_of(other)) | (cpus_of(lease) & other.plan.owned_cpus);
+    if (common.empty()) return;
+    add(error("rt-cpuset-overlap", lease.vm,
+              fmt::format("CPUs {} belong to {}{}", common.list(), what, other.vm)));
+  }
+
+  void present(const Lease& lease) {
+    const CpuSet held = divide(state_, ledger_).offline;
+    const CpuSet wanted = lease.plan.usable_cpus() | lease.plan.cpuset;
+    const CpuSet absent = wanted - lease.plan.offline_cpus - state_.online - held;
+    if (absent.empty()) return;
+    add(error("cpu-not-online", lease.vm,
+              fmt::format("CPUs {} do not exist or are offline", absent.list()),
+              "cat /sys/devices/system/cpu/online"));
+  }
+
+  void siblings(const Lease& lease) {
+    if (ledger_.policy.siblings == SiblingRule::leave) return;
+    for (const CpuId cpu : (lease.plan.offline_cpus & state_.online).members()) {
+      if (!state_.knobs.contains(online_knob(cpu)))
+        add(error("sibling-stays-online", lease.vm,
+                  fmt::format("CPU {} is a sibling to be taken offline and cannot go offline",
+                              to_string(cpu))));
+    }
+  }
+
+  /// Another cgroup's cpuset.cpus with one of our CPUs makes a partition invalid, also one written
+  /// later.
+  void cgroups(const Lease& lease) {
+    const std::string ours = partition_knob(lease.vm);
+    if (state_.knobs.contains(ours) && !ledger_.knobs.contains(ours))
+      add(error("partition-exists", lease.vm, ours + " exists and is not in the ledger",
+                "rmdir " + ours + "/vm " + ours));
+    for (const auto& name : host_.list(kCgroups)) {
+      const std::string folder = std::string(kCgroups) + "/" + name;
+      const auto text = folder == ours ? std::nullopt : host_.read(folder + "/cpuset.cpus");
+      const auto cpus = text ? CpuSet::from_list(*text) : std::nullopt;
+      if (!cpus || !cpus->intersects(lease.plan.usable_cpus())) continue;
+      add(error("foreign-shield", lease.vm,
+                fmt::format("cgroup {} claims CPUs {}", folder,
+                            (*cpus & lease.plan.usable_cpus()).list()),
+                "take them out of " + folder + "/cpuset.cpus (systemd: AllowedCPUs=)"));
+    }
+  }
+
+  Host& host_;
+  const HostState& state_;
+  const Ledger& ledger_;
+  const std::vector<Lease>& more_;
+  Problems problems_;
+};
+
+}  // namespace
+
+Problems refusals(Host& host, const HostState& state, const Ledger& ledger,
+                  const std::vector<Lease>& more) {
+  return Judge(host, state, ledger, more).run();
+}
+
+Problems judge_disturbance(const std::vector<Step>& steps, const Ledger& ledger,
+                           const HostPolicy& policy) {
+  std::string running;
+  for (const Lease& lease : ledger.leases) {
+    if (!lease.plan.owned_cpus.empty()) running += (running.empty() ? "" : ", ") + lease.vm;
+  }
+  Problems problems;
+  if (running.empty()) return problems;
+  for (const Step& step : steps) {
+    if (!step.change.disturbs) continue;
+    const bool refuse = policy.disturb == DisturbRule::refuse;
+    problems.push_back({refuse ? Severity::error : Severity::warning,
+                        "disturbs-running-guest",
+                        "",
+                        "disturb",
+                        fmt::format("{} {} -> {} disturbs {}", step.change.knob, step.change.before,
+                                    step.change.after, running),
+                        "start both together with 'kvmrt boot', or siblings: at-boot in host.yaml",
+                        {}});
+  }
+  return problems;
+}
+
+}  // namespace kvmrt::partition

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+#include "partition/reconcile.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <set>
+
+#include "base/error.h"
+#include "partition/absorb.h"
+#include "partition/apply.h"
+#include "partition/irqbalance.h"
+
+namespace kvmrt::partition {
+namespace {
+
+/// What a change did beside itself shows in the next look; more looks than this mean a quarrel.
+constexpr int kMostPasses = 4;
+
+/// irqbalance takes note at once and shows it at its next round.
+bool lags(const std::string& knob) { return knob == kBalancerKnob; }
+
+std::string id_of(const Step& step) {
+  return step.act == Step::Act::mask ? affinity_knob(step.task) : step.change.knob;
+}
+
+Problem failure(const std::string& code, const std::string& message, Severity severity) {
+  return {severity, code, "", "", message, "", {}};
+}
+
+class Settler {
+ public:
+  Settler(Host& host, Ledger& ledger, const Save& save, Resolve resolve)
+      : host_(host), ledger_(ledger), save_(save), resolve_(resolve) {}
+
+  Settled run(std::vector<Lease> leases) {
+    HostState state = read_state(host_, interest_of(ledger_, leases));
+    settled_.problems = absorb(state, ledger_);
+    ledger_.leases = std::move(leases);
+    plan_pages(state);
+    Desired wanted = desired(state, ledger_);
+    auto steps = diff(state, ledger_, wanted);
+    record(state, wanted, ledger_);
+    if (!steps.empty()) {
+      begin();
+      state = passes(std::move(steps), wanted);
+    }
+    close(state, wanted);
+    return std::move(settled_);
+  }
+
+ private:
+  void plan_pages(const HostState& state) {
+    std::erase_if(ledger_.pages,
+                  [this](const auto& entry) { return ledger_.find(entry.first) == nullptr; });
+    for (const Lease& lease : ledger_.leases) reserve_pages(state, lease, ledger_);
+  }
+
+  /// Refused here, nothing was touched: then the ledger is not pending.
+  void begin() {
+    const bool before = std::exchange(ledger_.pending, true);
+    try {
+      save_now();
+    } catch (const SystemError&) {
+      ledger_.pending = before;
+      throw;
+    }
+  }
+
+  /// A release goes on without its record on a full disk: the guest is gone, the host should be
+  /// whole again rather than known to be broken.
+  void save_now() {
+    try {
+      save_(ledger_);
+    } catch (const SystemError& error) {
+      if (resolve_ == Resolve::strict) throw;
+      settled_.left.push_back(failure("ledger-not-written", error.what(), Severity::error));
+    }
+  }
+
+  /// Performs, looks again, performs what side effects there were. Answers the last look.
+  HostState passes(std::vector<Step> steps, Desired& wanted) {
+    HostState state;
+    for (int pass = 0; pass < kMostPasses; ++pass) {
+      errors_.clear();
+      for (const Step& step : steps) perform_one(step);
+      state = read_state(host_, interest_of(ledger_, {}));
+      learn_newborn(state);
+      wanted = desired(state, ledger_);
+      steps = diff(state, ledger_, wanted);
+      std::erase_if(steps, [this](const Step& step) {
+        return lags(step.change.knob) || given_up_.contains(id_of(step));
+      });
+      record(state, wanted, ledger_);
+      if (steps.empty()) break;
+    }
+    for (const Step& step : steps) unsettled(step);
+    return state;
+  }
+
+  /// Forked while we worked: pending keeps the others' records as they are.
+  void learn_newborn(const HostState& state) {
+    const bool pending = std::exchange(ledger_.pending, true);
+    auto ignored = absorb(state, ledger_);
+    ledger_.pending = pending;
+  }
+
+  void perform_one(const Step& step) {
+    try {
+      judge(step, perform(host_, step));
+      settled_.steps.push_back(step);
+    } catch (const SystemError& error) {
+      if (resolve_ == Resolve::strict) throw;
+      errors_.insert_or_assign(id_of(step), error.what());
+    }
+  }
+
+  void judge(const Step& step, Outcome outcome) {
+    if (outcome == Outcome::done) return;
+    // What we changed before can be changed back; a refusal now is a failure to be tried again.
+    if (outcome == Outcome::managed && resolve_ == Resolve::best)
+      throw SystemError("write", step.change.knob, EIO);
+    given_up_.insert(id_of(step));
+    if (outcome == Outcome::managed) {
+      settled_.problems.push_back(failure(
+          "irq-managed",
+          fmt::format("{} stays at {}: the kernel manages this interrupt; it fires there only for "
+                      "work submitted there",
+                      step.change.knob, step.change.before),
+          Severity::warning));
+    }
+    if (outcome == Outcome::stuck) {
+      settled_.problems.push_back(
+          failure("task-not-movable",
+                  fmt::format("{} ({}) stays on CPUs {}: a cpuset of its own holds it",
+                              step.change.reason, to_string(step.task), step.before.list()),
+                  Severity::warning));
+    }
+  }
+
+  void unsettled(const Step& step) {
+    const std::string id = id_of(step);
+    const auto error = errors_.find(id);
+    const Change change = change_of(step);
+    const std::string text = error != errors_.end()
+                                 ? error->second
+                                 : fmt::format("{} reads {}, wanted {}: someone changes it back",
+                                               id, change.before, change.after);
+    if (step.act == Step::Act::mask && error == errors_.end()) {
+      settled_.problems.push_back(failure("task-not-movable", text, Severity::warning));
+      given_up_.insert(id);
+    } else if (resolve_ == Resolve::strict) {
+      throw SystemError("hold", text, EBUSY);
+    } else {
+      settled_.left.push_back(failure("not-restored", text, Severity::error));
+    }
+  }
+
+  /// What is back at its original leaves the ledger.
+  void close(const HostState& state, const Desired& wanted) {
+    for (auto at = ledger_.knobs.begin(); at != ledger_.knobs.end();)
+      at = settled(state, wanted, at->first, at->second) ? ledger_.knobs.erase(at) : std::next(at);
+    close_tasks(state);
+    ledger_.pending = !settled_.left.empty();
+    if (ledger_.pending && resolve_ == Resolve::best && ledger_.leases.empty())
+      drop_settled_tasks();
+    save_now();
+  }
+
+  bool settled(const HostState& state, const Desired& wanted, const std::string& knob,
+               KnobRecord& record) {
+    const auto wish = wanted.knobs.find(knob);
+    const bool given_up = given_up_.contains(knob);
+    const auto current = state.knobs.find(knob);
+    const std::string value = current == state.knobs.end() ? "" : current->second;
+    if (given_up && same_value(knob, value, record.original)) return true;
+    if (given_up && wish != wanted.knobs.end() &&
+        same_value(knob, wish->second.value, record.original))
+      return true;
+    if (wish == wanted.knobs.end()) return true;
+    if (given_up) record.written = value;
+    return !wish->second.keep && same_value(knob, wish->second.value, record.original) &&
+           (lags(knob) || in_place(state, knob, record.original));
+  }
+
+  void close_tasks(const HostState& state) {
+    for (const Task& task : state.tasks) {
+      const auto at = ledger_.masks.find(task.tid.value());
+      if (at != ledger_.masks.end() && given_up_.contains(affinity_knob(task.tid)))
+        at->second.written = task.cpus;
+      const auto policy = ledger_.policies.find(task.tid.value());
+      if (policy != ledger_.policies.end() && policy->second.written == policy->second.original &&
+          task.scheduling == policy->second.original)
+        ledger_.policies.erase(policy);
+    }
+    const Division division = divide(state, ledger_);
+    if (!division.taken.empty()) return;
+    if (settled_.left.empty()) ledger_.masks.clear();
+  }
+
+  /// Of a release that failed in part, only tasks that are not where they were stay recorded.
+  void drop_settled_tasks() {
+    std::erase_if(ledger_.masks, [this](const auto& entry) {
+      return !errors_.contains(affinity_knob(Tid(entry.first)));
+    });
+  }
+
+  Host& host_;
+  Ledger& ledger_;
+  const Save& save_;
+  Resolve resolve_;
+  Settled settled_;
+  std::set<std::string> given_up_;
+  std::map<std::string, std::string> errors_;  ///< of the last pass: knob → message
+};
+
+}  // namespace
+
+Settled settle(Host& host, Ledger& ledger, std::vector<Lease> leases, const Save& save,
+               Resolve resolve) {
+  return Settler(host, ledger, save, resolve).run(std::move(leases));
+}
+
+std::vector<Step> foresee(const HostState& state, Ledger ledger, std::vector<Lease> leases,
+                          Problems& problems) {
+  problems = absorb(state, ledger);
+  ledger.leases = std::move(leases);
+  for (const Lease& lease : ledger.leases) reserve_pages(state, lease, ledger);
+  return diff(state, ledger, desired(state, ledger));
+}
+
+}  // namespace kvmrt::partition
