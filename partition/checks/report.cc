@@ -110,8 +110,11 @@ std::size_t count_of(std::span<const Result> results, Status status) {
                     [&](const Result& result) { return result.status == status; }));
 }
 
-std::string summary(std::span<const Result> results, const TableStyle& style) {
-  const Status verdict = verdict_of(results);
+Status verdict_with(std::span<const Result> results, const Problems& problems) {
+  return has_error(problems) ? Status::failed : verdict_of(results);
+}
+
+std::string summary(std::span<const Result> results, Status verdict, const TableStyle& style) {
   std::string name(to_string(verdict));
   if (style.colour) name = fmt::format("{}{}\x1b[0m", colour_of(verdict), name);
   std::string text = fmt::format(
@@ -193,9 +196,23 @@ std::string fixes_of(std::span<const Result> results, const TableStyle& style) {
   return text;
 }
 
+nlohmann::ordered_json problems_json(const Problems& problems) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Problem& problem : problems)
+    list.push_back({{"severity", problem.severity == Severity::error ? "error" : "warning"},
+                    {"code", problem.code},
+                    {"vm", problem.vm},
+                    {"key", problem.key},
+                    {"message", problem.message},
+                    {"file", problem.place.file},
+                    {"line", problem.place.line},
+                    {"column", problem.place.column}});
+  return list;
+}
+
 }  // namespace
 
-std::string as_json(std::span<const Result> results) {
+std::string as_json(std::span<const Result> results, const Problems& problems) {
   nlohmann::ordered_json checks = nlohmann::ordered_json::array();
   for (const Result& result : results)
     checks.push_back({{"id", result.id},
@@ -206,24 +223,28 @@ std::string as_json(std::span<const Result> results) {
                       {"why", result.why},
                       {"fix", result.fix},
                       {"at_start", result.at_start}});
-  const nlohmann::ordered_json whole{{"verdict", to_string(verdict_of(results))},
-                                     {"checks", std::move(checks)}};
+  const nlohmann::ordered_json whole{{"verdict", to_string(verdict_with(results, problems))},
+                                     {"checks", std::move(checks)},
+                                     {"problems", problems_json(problems)}};
   return whole.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-std::string as_table(std::span<const Result> results, const TableStyle& style) {
+std::string as_table(std::span<const Result> results, const Problems& problems,
+                     const TableStyle& style) {
   std::string text;
+  for (const Problem& problem : problems) text += kvmrt::to_string(problem) + "\n";
+  if (!text.empty()) text += "\n";
   std::string_view group;
   for (const Result& result : results) {
     if (!is_shown(result, style)) continue;
     if (group != group_of(result.id)) {
       group = group_of(result.id);
-      text += fmt::format("{}{}\n", text.empty() ? "" : "\n", group);
+      text += fmt::format("{}{}\n", text.empty() || text.ends_with("\n\n") ? "" : "\n", group);
     }
     text += row(result, style);
   }
   if (!text.empty()) text += "\n";
-  return text + summary(results, style) + fixes_of(results, style);
+  return text + summary(results, verdict_with(results, problems), style) + fixes_of(results, style);
 }
 
 }  // namespace kvmrt::partition::checks

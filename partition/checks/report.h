@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "base/problem.h"
 #include "partition/checks/check.h"
 
 namespace kvmrt::partition::checks {
@@ -15,11 +16,13 @@ struct TableStyle {
   std::size_t width = 100;  ///< columns, at least 60
 };
 
-/// {"verdict", "checks": [{"id", "title", "status", "found", "wanted", "why", "fix", "at_start"}]}
-std::string as_json(std::span<const Result> results);
+/// {"verdict", "checks": [{"id", "title", "status", "found", "wanted", "why", "fix", "at_start"}],
+/// "problems": […]}; a problem (a VM that cannot run here as configured) fails the whole.
+std::string as_json(std::span<const Result> results, const Problems& problems = {});
 
 /// Groups with their checks, a summary line, then the fixes gathered by the place where they
 /// belong.
-std::string as_table(std::span<const Result> results, const TableStyle& style);
+std::string as_table(std::span<const Result> results, const Problems& problems,
+                     const TableStyle& style);
 
 }  // namespace kvmrt::partition::checks
