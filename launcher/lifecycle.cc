@@ -92,7 +92,11 @@ Actions on_stopped(Lifecycle& life, const GuestStopped& event) {
     life.detail = "KVM could not run the guest (run state internal-error)";
     return came_to_end(life, Cause::internal_error, Rule::end, life.detail);
   }
-  if (life.stage == Stage::running && event.status != "running") life.stage = Stage::paused;
+  // Other states belong to ends that have events of their own, or pass by themselves.
+  if (life.stage == Stage::running && event.status == "paused") {
+    life.stage = Stage::paused;
+    return {info("guest paused through the monitor")};
+  }
   return {};
 }
 

@@ -97,6 +97,23 @@ ProcessId process_from(const json& text) {
   return {Pid(text.at("pid").get<int>()), text.at("start_time").get<std::uint64_t>()};
 }
 
+json to_json(const ReportedThreads& reported) {
+  json vcpus = json::object();
+  for (const auto& [index, tid] : reported.vcpus) vcpus[std::to_string(index)] = tid.value();
+  json iothreads = json::object();
+  for (const auto& [id, tid] : reported.iothreads) iothreads[id] = tid.value();
+  return {{"vcpus", std::move(vcpus)}, {"iothreads", std::move(iothreads)}};
+}
+
+ReportedThreads reported_from(const json& text) {
+  ReportedThreads reported;
+  for (const auto& [index, tid] : text.at("vcpus").items())
+    reported.vcpus.emplace_back(std::stoi(index), Tid(tid.get<int>()));
+  for (const auto& [id, tid] : text.at("iothreads").items())
+    reported.iothreads.emplace_back(id, Tid(tid.get<int>()));
+  return reported;
+}
+
 VmState state_from(const json& text) {
   VmState state;
   state.name = text.at("name");
@@ -116,6 +133,7 @@ VmState state_from(const json& text) {
   state.profile_digest = text.at("profile_digest");
   state.message = text.at("message");
   if (!text.at("exit_code").is_null()) state.exit_code = text.at("exit_code").get<int>();
+  state.reported = reported_from(text.at("reported"));
   state.plan = plan_from(text.at("plan"));
   return state;
 }
@@ -160,6 +178,7 @@ std::string state_to_json(const VmState& state) {
                   {"profile_digest", state.profile_digest},
                   {"message", state.message},
                   {"exit_code", state.exit_code ? json(*state.exit_code) : json()},
+                  {"reported", to_json(state.reported)},
                   {"plan", to_json(state.plan)}};
   return text.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }

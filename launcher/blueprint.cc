@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include "launcher/blueprint.h"
+
+#include <filesystem>
+#include <fmt/core.h>
+
+#include "base/error.h"
+#include "launcher/devices_check.h"
+#include "launcher/machine_probe.h"
+#include "launcher/state_folder.h"
+#include "partition/keeper.h"
+#include "partition/probe.h"
+#include "partition/probe_facts.h"
+#include "profiles/host_file.h"
+#include "profiles/load.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+using profiles::Profile;
+
+bool is_path(const std::string& text) {
+  return text.find('/') != std::string::npos || text.ends_with(".yaml") || text.ends_with(".yml");
+}
+
+template <class T>
+T required(Checked<T> checked) {
+  if (!checked) throw Refused(checked.problems());
+  return std::move(checked).value();
+}
+
+Problem problem(std::string code, std::string message, std::string hint) {
+  Problem made;
+  made.code = std::move(code);
+  made.message = std::move(message);
+  made.hint = std::move(hint);
+  return made;
+}
+
+std::string names_of(const std::vector<Profile>& profiles) {
+  std::string text;
+  for (const Profile& profile : profiles) text += (text.empty() ? "" : ", ") + profile.name;
+  return text;
+}
+
+Profile only_one(std::vector<Profile> profiles, const std::string& path) {
+  if (profiles.size() == 1) return std::move(profiles.front());
+  throw Refused({problem(
+      "which-vm", fmt::format("{} holds {} VMs: {}", path, profiles.size(), names_of(profiles)),
+      fmt::format("name one: kvmrt-launch -f {} NAME", path))});
+}
+
+/// The other profiles of the folder, for warnings; broken ones are no concern of this VM's start.
+std::vector<partition::VmRequest> configured(const std::string& config) {
+  std::error_code ignored;
+  if (!fs::exists(config, ignored)) return {};
+  std::vector<partition::VmRequest> requests;
+  const auto all = profiles::load(config);
+  if (!all) return requests;
+  for (const Profile& profile : *all) requests.push_back(profiles::request_of(profile, true));
+  return requests;
+}
+
+void append(Problems& problems, Problems more) {
+  for (Problem& one : more) problems.push_back(std::move(one));
+}
+
+Accelerator accelerator_of(const std::string& wanted, Blueprint& made) {
+  const auto chosen = choose_accelerator(wanted, probe_accelerator());
+  append(made.problems, chosen.problems());
+  return chosen ? chosen.value() : Accelerator::kvm;
+}
+
+void plan_cpus(Blueprint& made, const CommonOptions& common) {
+  partition::PlanningInput input;
+  if (common.input.empty()) {
+    const partition::Keeper keeper(partition::this_host(), state_root());
+    input.running = keeper.leases();
+    input.taken_offline = keeper.taken_offline();
+    partition::ProbeOptions probe;
+    probe.devices = made.profile.pci;
+    input.topology = partition::probe_topology(probe);
+    input.facts = partition::probe_facts();
+  } else {
+    input.topology = required(partition::topology_from(common.input));
+  }
+  input.policy = made.policy;
+  input.configured = configured(common.config);
+  partition::PlanResult result = partition::plan(input, made.request);
+  made.plan = std::move(result.plan);
+  made.topology = std::move(input.topology);
+  append(made.problems, std::move(result.problems));
+}
+
+/// Of a binary that cannot be run, nothing: the preflight says so in the profile's terms.
+QemuVersion version_of(const std::string& binary) {
+  try {
+    return probe_version(find_program(binary), state_root());
+  } catch (const SystemError&) {
+    return {};
+  }
+}
+
+QemuInvocation invocation_of(const Blueprint& made, const BlueprintOptions& options) {
+  Surroundings around;
+  around.accelerator = made.accelerator;
+  around.binary = made.profile.qemu.binary;
+  if (options.common.input.empty()) around.qemu = version_of(made.profile.qemu.binary);
+  around.state_dir = vm_folder(made.profile.name).path();
+  around.console_on_socket = options.console;
+  for (const profiles::Disk& disk : made.profile.disks) {
+    std::error_code ignored;
+    if (fs::is_block_file(disk.path, ignored)) around.block_devices.insert(disk.path);
+  }
+  return command_line(made.profile, made.plan, around);
+}
+
+}  // namespace
+
+Profile find_profile(const std::string& wanted, const CommonOptions& common) {
+  if (is_path(wanted)) return only_one(required(profiles::load_file(wanted, common.set)), wanted);
+  auto all = required(profiles::load(common.config));
+  for (Profile& profile : all) {
+    if (profile.name != wanted) continue;
+    if (common.set.empty()) return std::move(profile);
+    // Overrides are part of the file's reading, so that their errors have places too.
+    for (Profile& again : required(profiles::load_file(profile.place.file, common.set)))
+      if (again.name == wanted) return again;
+  }
+  throw Refused({problem(
+      "no-such-vm",
+      fmt::format("no VM named {} in {} (there: {})", wanted, common.config, names_of(all)),
+      "-f PATH names another folder; a profile file is given by its path")});
+}
+
+std::string host_file_of(const std::string& config) {
+  std::error_code ignored;
+  const fs::path path(config);
+  const fs::path folder =
+      fs::is_directory(path, ignored) || !fs::exists(path, ignored) ? path : path.parent_path();
+  return folder / "host.yaml";
+}
+
+partition::HostPolicy load_policy(const CommonOptions& common) {
+  return required(profiles::load_host_file(host_file_of(common.config)));
+}
+
+Blueprint make_blueprint(const BlueprintOptions& options) {
+  Blueprint made;
+  made.profile = find_profile(options.profile, options.common);
+  made.policy = load_policy(options.common);
+  if (!options.accelerator.empty()) made.profile.qemu.accel = options.accelerator;
+  append(made.problems, profiles::unbuilt(made.profile));
+  append(made.problems, check_devices(made.profile));
+  made.accelerator = accelerator_of(made.profile.qemu.accel, made);
+  const bool kvm = made.accelerator == Accelerator::kvm;
+  made.request = profiles::request_of(made.profile, kvm);
+  plan_cpus(made, options.common);
+  if (!has_error(made.problems)) made.invocation = invocation_of(made, options);
+  if (options.common.input.empty() && !has_error(made.problems)) {
+    const auto facts = probe_preflight(made.profile, made.plan, made.invocation, kvm);
+    auto permit = preflight(made.profile, made.plan, kvm, facts);
+    append(made.problems, permit.problems());
+    if (permit) made.permit = std::move(permit).value();
+  }
+  profiles::locate(made.problems, made.profile);
+  return made;
+}
+
+}  // namespace kvmrt::launcher

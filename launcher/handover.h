@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Opens what QEMU inherits, under our rights, so that QEMU needs no right to the paths.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "base/fd.h"
+#include "launcher/command_line.h"
+
+namespace kvmrt::launcher {
+
+struct HandedOver {
+  std::map<int, Fd> to_qemu;  ///< number in the child → descriptor here; close after the spawn
+  Fd monitor;                 ///< our connected end of the QMP socket
+  Fd console;                 ///< our end of the console, if there is one
+};
+
+/// All close-on-exec. Throws SystemError that names the path.
+HandedOver open_handovers(const std::vector<Handover>& handovers);
+
+}  // namespace kvmrt::launcher

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+#include "launcher/launch.h"
+
+#include <algorithm>
+#include <csignal>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "launcher/handover.h"
+#include "launcher/log.h"
+#include "launcher/log_files.h"
+#include "launcher/spawn.h"
+#include "launcher/supervisor.h"
+#include "partition/keeper.h"
+#include "qmp/listen.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+using partition::Keeper;
+using partition::Lease;
+
+/// Until QEMU's greeting: making and locking memory takes time by its size (4 GiB: 4 s with KVM,
+/// 22 s emulated), devices of their own some more.
+milliseconds start_limit_of(const Blueprint& made) {
+  if (made.profile.qemu.start_timeout.count() > 0) return made.profile.qemu.start_timeout;
+  const auto gibs = static_cast<long>(made.profile.memory.size.count() >> 30U) + 1;
+  const long seconds_per_gib = made.accelerator == Accelerator::kvm ? 10 : 30;
+  const auto devices = static_cast<long>(made.profile.pci.size());
+  return std::chrono::seconds(30 + gibs * seconds_per_gib + devices * 30);
+}
+
+GuestWishes wishes_of(const Blueprint& made) {
+  GuestWishes wishes;
+  wishes.plan = made.plan;
+  wishes.nr_vcpus = made.profile.nr_vcpus;
+  for (const profiles::Iothread& one : made.profile.iothreads) wishes.iothreads.push_back(one.name);
+  wishes.memory = {made.profile.rt_memory, made.profile.memory.size, made.plan.numa_nodes};
+  wishes.kvm = made.accelerator == Accelerator::kvm;
+  wishes.start_limit = start_limit_of(made);
+  return wishes;
+}
+
+VmState first_state(const Blueprint& made) {
+  VmState state;
+  state.name = made.profile.name;
+  state.uuid = made.profile.uuid;
+  state.boot_id = boot_id();
+  state.supervisor = own_process();
+  state.nr_vcpus = made.profile.nr_vcpus;
+  state.rt = made.profile.rt;
+  state.rt_memory = made.profile.rt_memory;
+  state.promoted =
+      !(made.profile.rt && made.profile.realtime.promote == profiles::Promote::after_boot);
+  state.kvm = made.accelerator == Accelerator::kvm;
+  state.memory = made.profile.memory.size;
+  state.profile_path = made.profile.place.file;
+  state.plan = made.plan;
+  return state;
+}
+
+Lease lease_of(const Blueprint& made) {
+  Lease lease;
+  lease.vm = made.profile.name;
+  lease.uuid = made.profile.uuid;
+  lease.supervisor = own_process();
+  lease.plan = made.plan;
+  lease.request = made.request;
+  return lease;
+}
+
+VmLock locked(const VmFolder& folder, const std::string& name) {
+  auto answer = lock_vm(folder);
+  if (auto* lock = std::get_if<VmLock>(&answer)) return std::move(*lock);
+  Problem busy;
+  busy.code = "vm-running";
+  busy.vm = name;
+  busy.message =
+      fmt::format("already supervised by process {}", std::get<HeldBy>(answer).pid.value());
+  busy.hint = fmt::format("kvmrt-stat {} shows it", name);
+  throw Refused({busy});
+}
+
+ChildSpec child_of(const Blueprint& made, const HandedOver& files, const Keeper& keeper,
+                   int log_fd) {
+  ChildSpec child;
+  child.executable = made.permit->binary;
+  child.argv = made.invocation.argv;
+  child.environment = clean_environment();
+  child.cpus = made.plan.emulator_cpus;
+  child.memory_nodes = made.plan.numa_nodes;
+  child.cgroup = keeper.cgroup_of(made.profile.name);
+  child.confinement = made.permit->confinement;
+  for (const auto& [number, fd] : files.to_qemu) child.fds[number] = fd.get();
+  child.stdout_fd = log_fd;
+  child.stderr_fd = log_fd;
+  if (!made.profile.lifecycle.keep_on_supervisor_death) child.die_with_parent = SIGKILL;
+  return child;
+}
+
+/// Starts QEMU, stopped; what it inherits is closed here when this returns.
+Charge start_qemu(const Blueprint& made, Charge charge, Keeper& keeper) {
+  rotate_log(charge.folder.console_log());
+  const Fd log_fd = open_log(charge.folder.qemu_log());
+  HandedOver files = open_handovers(made.invocation.handovers);
+  Child child = spawn(child_of(made, files, keeper, log_fd.get()));
+  charge.qemu = child.id;
+  charge.pidfd = std::move(child.pidfd);
+  charge.monitor = std::move(files.monitor);
+  charge.console = std::move(files.console);
+  charge.state.qemu = charge.qemu;
+  try {
+    keeper.mark_qemu(made.profile.name, charge.qemu);
+    write_state(charge.folder, charge.state);
+  } catch (...) {
+    send_signal(charge.pidfd, SIGKILL);
+    reap_within(charge.pidfd, std::chrono::seconds(10));
+    throw;
+  }
+  return charge;
+}
+
+/// A QEMU of this VM that outlived its supervisor.
+std::optional<Lease> kept_guest(const Keeper& keeper, const std::string& vm) {
+  for (const Lease& lease : keeper.leases()) {
+    if (lease.vm == vm && lease.started && lease.qemu && alive(*lease.qemu)) return lease;
+  }
+  return std::nullopt;
+}
+
+Charge adopt_qemu(Charge charge, const Lease& kept, Keeper& keeper) {
+  auto pidfd = open_process(*kept.qemu);
+  if (!pidfd) throw SystemError("adopt", fmt::format("process {}", kept.qemu->pid.value()), ESRCH);
+  charge.qemu = *kept.qemu;
+  charge.pidfd = std::move(*pidfd);
+  charge.monitor = qmp::connect_to(charge.folder.qmp_socket());
+  charge.adopted = true;
+  // The guest runs by the plan it was started with, whatever the profile says by now.
+  charge.wishes.plan = kept.plan;
+  charge.wishes.nr_vcpus = kept.request.nr_vcpus;
+  if (const auto before = read_state(charge.folder)) {
+    charge.state = *before;
+    charge.state.supervisor = own_process();
+  }
+  charge.state.qemu = charge.qemu;
+  keeper.adopt(kept.vm, own_process());
+  write_state(charge.folder, charge.state);
+  return charge;
+}
+
+/// Tasks are many and alike: counted, not listed (--dry-run lists them).
+void show_changes(const std::vector<partition::Change>& changes) {
+  std::size_t tasks = 0;
+  for (const partition::Change& change : changes) {
+    if (change.knob.starts_with("task:"))
+      ++tasks;
+    else
+      log(Level::debug, fmt::format("{}: {} -> {} ({})", change.knob, change.before, change.after,
+                                    change.reason));
+  }
+  if (tasks > 0)
+    log(Level::debug, fmt::format("{} tasks moved off the owned CPUs or given a priority", tasks));
+}
+
+void take_cpus(const Blueprint& made, Keeper& keeper) {
+  const auto taken = keeper.acquire({lease_of(made)}, made.policy);
+  Problems problems = taken.problems();
+  profiles::locate(problems, made.profile);
+  if (!taken) throw Refused(problems);
+  for (const Problem& problem : problems) log(Level::warning, to_string(problem));
+  for (const partition::Change& change : taken->changes)
+    log(Level::debug,
+        fmt::format("{}: {} -> {} ({})", change.knob, change.before, change.after, change.reason));
+}
+
+/// Gives the host back; exit code 5 where that failed in part.
+ExitCode give_back(Keeper& keeper, const std::string& vm, ExitCode code) {
+  const partition::Released released = keeper.release(vm);
+  for (const Problem& problem : released.problems) log(Level::warning, to_string(problem));
+  for (const Problem& problem : released.left)
+    log(Level::error, "not restored: " + to_string(problem));
+  return released.left.empty() ? code : ExitCode::not_restored;
+}
+
+void write_end(const VmFolder& folder, VmState state, ExitCode code, const std::string& text) {
+  const bool well = code == ExitCode::done;
+  state.status = well ? VmStatus::stopped : VmStatus::failed;
+  state.qemu.reset();
+  state.message = text;
+  state.exit_code = static_cast<int>(code);
+  ::unlink(folder.qmp_socket().c_str());
+  write_state(folder, state);
+}
+
+Charge start(const Blueprint& made, Charge charge, Keeper& keeper) {
+  const VmFolder folder = charge.folder;
+  const VmState state = charge.state;
+  try {
+    take_cpus(made, keeper);
+    return start_qemu(made, std::move(charge), keeper);
+  } catch (const std::exception& error) {
+    give_back(keeper, made.profile.name, ExitCode::failed);
+    write_end(folder, state, ExitCode::failed, error.what());
+    throw;
+  }
+}
+
+Charge charge_for(const Blueprint& made, const LaunchOptions& options, VmFolder folder) {
+  Charge charge{.profile = made.profile,
+                .wishes = wishes_of(made),
+                .folder = std::move(folder),
+                .state = first_state(made),
+                .qemu = {},
+                .pidfd = {},
+                .monitor = {},
+                .console = {}};
+  charge.console_on_terminal = options.console;
+  charge.verbose = options.verbose;
+  return charge;
+}
+
+}  // namespace
+
+ExitCode launch(Blueprint made, const LaunchOptions& options,
+                const std::function<void()>& on_running) {
+  const std::string vm = made.profile.name;
+  const VmFolder folder = make_vm_folder(vm);
+  const VmLock lock = locked(folder, vm);
+  Keeper keeper(partition::this_host(), state_root());
+  Charge charge = charge_for(made, options, folder);
+  const VmState state = charge.state;
+  if (const std::optional<Lease> kept = kept_guest(keeper, vm)) {
+    charge = adopt_qemu(std::move(charge), *kept, keeper);
+  } else {
+    if (has_error(made.problems)) throw Refused(made.problems);
+    write_state(folder, state);
+    charge = start(made, std::move(charge), keeper);
+  }
+  const ProcessId qemu = charge.qemu;
+  Supervisor supervisor(std::move(charge), keeper, on_running);
+  const Outcome outcome = supervisor.run();
+  if (alive(qemu)) {  // could not be adopted: it stays as it was
+    log(Level::error, outcome.text);
+    return outcome.code;
+  }
+  const ExitCode code = give_back(keeper, vm, outcome.code);
+  const bool restored = code != ExitCode::not_restored;
+  log(outcome.warn ? Level::warning : Level::info,
+      outcome.text + (restored ? "; host restored" : ""));
+  write_end(folder, state, code, outcome.text);
+  return code;
+}
+
+}  // namespace kvmrt::launcher

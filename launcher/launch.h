@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Carries a blueprint out: takes the CPUs, starts QEMU, supervises it to completion, and gives the
+// host back as it was.
+#pragma once
+
+#include <functional>
+
+#include "base/error.h"
+#include "launcher/blueprint.h"
+
+namespace kvmrt::launcher {
+
+struct LaunchOptions {
+  bool console = false;
+  bool verbose = false;
+};
+
+/// Returns when QEMU is gone and the host is restored, with the command's exit code. `on_running`
+/// is called once, when the guest runs. A guest of this name that outlived its supervisor is
+/// adopted instead. Throws Refused (also for errors in the blueprint) and SystemError; nothing is
+/// left changed then.
+ExitCode launch(Blueprint blueprint, const LaunchOptions& options,
+                const std::function<void()>& on_running);
+
+}  // namespace kvmrt::launcher

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// From a stopped QEMU to its end: proves, lets the guest run, watches, keeps the placement, stops
+// when asked, and tells how it ended. One io_context, one thread, driven by events; the only thing
+// done periodically is the slow check for drift.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/fd.h"
+#include "launcher/console.h"
+#include "launcher/guest.h"
+#include "launcher/lifecycle.h"
+#include "launcher/state_folder.h"
+#include "launcher/text_watch.h"
+#include "launcher/vm_state.h"
+#include "partition/keeper.h"
+#include "profiles/profile.h"
+#include "qmp/message.h"
+
+namespace kvmrt::launcher {
+
+/// What a supervisor is given.
+struct Charge {
+  profiles::Profile profile;
+  GuestWishes wishes;
+  VmFolder folder;
+  VmState state;  ///< as written last; status starting
+  ProcessId qemu;
+  Fd pidfd;
+  Fd monitor;            ///< connected QMP socket
+  Fd console;            ///< our end of the guest's first serial port; none: it goes to its log
+  bool adopted = false;  ///< QEMU runs already, and is not our child
+  bool console_on_terminal = false;
+  bool verbose = false;
+};
+
+class Supervisor {
+ public:
+  /// `on_running`: called once when the guest runs, proven.
+  Supervisor(Charge charge, partition::Keeper& keeper, std::function<void()> on_running);
+
+  /// Until QEMU is gone. Never throws once the guest runs; before that, SystemError.
+  Outcome run();
+
+ private:
+  using Timer = boost::asio::steady_timer;
+
+  // The start (supervisor_start.cc).
+  boost::asio::awaitable<void> begin();
+  boost::asio::awaitable<void> prove_and_run();
+  boost::asio::awaitable<void> take_over();
+  void start_failed(std::exception_ptr why);
+  void guest_runs();
+  [[nodiscard]] Outcome failed_start(const QemuExited& exit) const;
+
+  // Events to actions (supervisor.cc).
+  void watch_signals();
+  void watch_exit();
+  void on_signal(int number);
+  void on_exit();
+  void finish(const QemuExited& exit);
+  void on_monitor_event(const qmp::Event& event);
+  void on_storage_error(const qmp::Event& event);
+  void handle(const Event& event);
+  void perform(const Action& action);
+  void command(const char* name);
+  void arm(Timer& timer, milliseconds after, Event event);
+  void signal_qemu(int number);
+  boost::asio::awaitable<void> restart();
+  boost::asio::awaitable<void> ask_status();
+  void task_failed(const std::string& name, std::exception_ptr why);
+  void show_status();
+
+  // While it runs (supervisor_check.cc).
+  void sweep_soon();
+  void check_later();
+  void check();
+  void sweep();
+  void feed_watchdog();
+  void prepare_promotion();
+  void promote();
+
+  Charge charge_;
+  partition::Keeper& keeper_;
+  std::function<void()> on_running_;
+  boost::asio::io_context io_{1};
+  boost::asio::signal_set signals_{io_};
+  boost::asio::posix::stream_descriptor exit_{io_};
+  Timer limit_{io_}, repeat_{io_}, drain_{io_}, check_{io_}, sweep_{io_}, watchdog_{io_},
+      promote_{io_};
+  Guest guest_;
+  std::optional<Console> console_;
+  std::optional<TextWatch> promote_watch_;
+  Lifecycle life_;
+  Promotion promotion_ = Promotion::done;
+  bool running_ = false;      ///< cont was sent
+  bool interrupted_ = false;  ///< asked to stop before that
+  bool restarting_ = false;
+  bool finished_ = false;
+  int sweeps_left_ = 0;
+  int interrupts_ = 0;
+  std::string start_failure_;
+  ExitCode start_failure_code_ = ExitCode::failed;
+  std::string drift_;  ///< what could not be put right; "" when all is as planned
+  Outcome outcome_;
+};
+
+}  // namespace kvmrt::launcher

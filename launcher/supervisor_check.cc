@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/core.h>
+
+#include "base/error.h"
+#include "launcher/log.h"
+#include "launcher/notify.h"
+#include "launcher/supervisor.h"
+#include "qmp/message.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+using boost::system::error_code;
+
+// KVM makes its recovery thread in the first run of the first vCPU, so a little after cont.
+constexpr milliseconds kFirstSweep{100};
+constexpr milliseconds kSecondSweep{1000};
+constexpr std::chrono::seconds kCheckPeriod{10};
+
+}  // namespace
+
+void Supervisor::sweep_soon() {
+  const milliseconds after = sweeps_left_ > 1 ? kFirstSweep : kSecondSweep;
+  sweep_.expires_after(after);
+  sweep_.async_wait([this](error_code stopped) {
+    if (stopped || finished_) return;
+    sweep();
+    if (--sweeps_left_ > 0) sweep_soon();
+  });
+}
+
+void Supervisor::sweep() {
+  try {
+    for (const Guest::Repair& repair : guest_.sweep(promotion_)) {
+      log(repair.known ? Level::warning : Level::debug,
+          fmt::format("{} was {}; {}", shown(repair.setting), repair.found,
+                      repair.known ? "put back" : "placed"));
+    }
+    if (!drift_.empty()) log(Level::info, "all threads are as planned again");
+    drift_.clear();
+  } catch (const std::exception& error) {
+    // A QEMU that ends just now has no threads left to find.
+    if (!alive(charge_.qemu)) return;
+    if (drift_ != error.what()) log(Level::error, error.what());
+    drift_ = error.what();
+  }
+}
+
+void Supervisor::check_later() {
+  check_.expires_after(kCheckPeriod);
+  check_.async_wait([this](error_code stopped) {
+    if (stopped || finished_) return;
+    check();
+    check_later();
+  });
+}
+
+void Supervisor::check() {
+  if (life_.stage == Stage::stopping) return;
+  sweep();
+  if (!charge_.profile.rt) return;
+  try {
+    for (const Problem& problem : keeper_.repair().problems) log(Level::warning, problem.message);
+  } catch (const std::exception& error) {
+    log(Level::error, fmt::format("host not as planned: {}", error.what()));
+  }
+}
+
+void Supervisor::feed_watchdog() {
+  const auto interval = watchdog_interval();
+  if (!interval || finished_) return;
+  try {
+    // Fed by QEMU's answer only: a QEMU that hangs is to be seen.
+    guest_.monitor().submit("query-status", nlohmann::json::object(), [](const qmp::Reply* reply) {
+      if (reply != nullptr) notify_watchdog();
+    });
+  } catch (const qmp::QmpError&) {
+    return;
+  }
+  watchdog_.expires_after(*interval);
+  watchdog_.async_wait([this](error_code stopped) {
+    if (!stopped) feed_watchdog();
+  });
+}
+
+void Supervisor::prepare_promotion() {
+  const auto& realtime = charge_.profile.realtime;
+  if (!realtime.promote_after_text.empty()) {
+    const auto& serial = charge_.profile.serial;
+    const bool elsewhere =
+        !serial.empty() && serial.front().type == "file" && !serial.front().path.empty();
+    const std::string log_path =
+        elsewhere ? serial.front().path : charge_.folder.console_log().string();
+    promote_watch_.emplace(io_, log_path, realtime.promote_after_text, [this] { promote(); });
+    return;
+  }
+  promote_.expires_after(realtime.promote_after_time.value_or(std::chrono::seconds(0)));
+  promote_.async_wait([this](error_code stopped) {
+    if (!stopped && !finished_) promote();
+  });
+}
+
+void Supervisor::promote() {
+  promotion_ = Promotion::done;
+  try {
+    guest_.place_and_prove(promotion_);
+    charge_.state.promoted = true;
+    log(Level::info, "guest is up; its vCPUs are real-time now, proven");
+    show_status();
+  } catch (const std::exception& error) {
+    drift_ = error.what();
+    log(Level::error, fmt::format("promotion failed: {}", drift_));
+  }
+}
+
+}  // namespace kvmrt::launcher

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include <csignal>
+#include <ctime>
+#include <fmt/core.h>
+
+#include "base/error.h"
+#include "launcher/log.h"
+#include "launcher/log_files.h"
+#include "launcher/notify.h"
+#include "launcher/supervisor.h"
+#include "qmp/commands.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+using boost::asio::awaitable;
+
+std::string seconds_text(milliseconds time) {
+  return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(time).count());
+}
+
+}  // namespace
+
+awaitable<void> Supervisor::begin() {
+  const auto& realtime = charge_.profile.realtime;
+  if (charge_.profile.rt && realtime.promote == profiles::Promote::after_boot &&
+      !charge_.state.promoted)
+    promotion_ = Promotion::not_yet;
+  notify_extend_timeout(charge_.wishes.start_limit + std::chrono::seconds(10));
+  const qmp::Greeting greeting = co_await guest_.greet();
+  log(Level::debug, fmt::format("QEMU {}.{}.{} answers", greeting.version.major,
+                                greeting.version.minor, greeting.version.micro));
+  co_await guest_.find_threads();
+  charge_.state.reported = guest_.reported();
+  if (charge_.adopted)
+    co_await take_over();
+  else
+    co_await prove_and_run();
+}
+
+awaitable<void> Supervisor::prove_and_run() {
+  guest_.place_and_prove(promotion_);
+  log(Level::debug, "proven, before the guest's first instruction:\n" +
+                        thread_table(guest_.settings(), all_threads(charge_.qemu.pid)));
+  const std::string vm = charge_.profile.name;
+  keeper_.mark_started(vm);
+  running_ = true;
+  try {
+    co_await guest_.resume();
+  } catch (const qmp::QmpError& error) {
+    // A guest that ends at once may take the reply with it; the pidfd tells.
+    if (error.kind() == qmp::QmpError::Kind::closed) co_return;
+    running_ = false;
+    throw;
+  }
+  charge_.state.started_at = std::time(nullptr);
+  guest_runs();
+}
+
+awaitable<void> Supervisor::take_over() {
+  running_ = true;
+  const auto state = co_await qmp::query_status(guest_.monitor());
+  log(Level::info,
+      fmt::format("adopted the running QEMU (pid {}, {})", charge_.qemu.pid.value(), state.status));
+  try {
+    guest_.place_and_prove(promotion_);
+  } catch (const NotAsPlanned& error) {
+    drift_ = error.what();
+    log(Level::error, drift_);
+  }
+  guest_runs();
+  // An end that came while nobody watched: the event is gone, the run state is left.
+  if (state.status == "shutdown")
+    handle(GuestShutdown{true, "guest-shutdown"});
+  else if (state.status == "guest-panicked")
+    handle(GuestPanicked{});
+  else if (state.status == "watchdog")
+    handle(WatchdogFired{});
+  else if (state.status == "io-error")
+    handle(StorageFailed{"a disk", "while unsupervised"});
+  else if (!state.running)
+    handle(GuestStopped{state.status});
+}
+
+void Supervisor::guest_runs() {
+  show_status();
+  sweep();
+  const std::string text =
+      fmt::format("guest runs{}", charge_.profile.rt ? ", placement proven" : "");
+  log(Level::info, text);
+  notify_ready(text);
+  if (on_running_) on_running_();
+  sweeps_left_ = 2;
+  sweep_soon();
+  check_later();
+  feed_watchdog();
+  if (promotion_ == Promotion::not_yet) prepare_promotion();
+}
+
+void Supervisor::start_failed(std::exception_ptr why) {
+  try {
+    std::rethrow_exception(why);
+  } catch (const NotAsPlanned& error) {
+    start_failure_code_ = ExitCode::not_as_planned;
+    start_failure_ = fmt::format("not as planned, so the guest does not start: {}", error.what());
+  } catch (const qmp::QmpError& error) {
+    if (error.kind() == qmp::QmpError::Kind::timeout)
+      start_failure_ = fmt::format("QEMU gave no answer in {} (see qemu.start_timeout)",
+                                   seconds_text(charge_.wishes.start_limit));
+    else if (error.kind() != qmp::QmpError::Kind::closed)
+      start_failure_ = error.what();
+  } catch (const std::exception& error) {
+    start_failure_ = error.what();
+  }
+  running_ = false;
+  if (charge_.adopted) {
+    // It ran before we came; what we could not do is no reason to end it.
+    log(Level::error, "cannot adopt: " + start_failure_);
+    outcome_ = {start_failure_code_, start_failure_, true};
+    finished_ = true;
+    io_.stop();
+    return;
+  }
+  signal_qemu(SIGKILL);
+}
+
+Outcome Supervisor::failed_start(const QemuExited& exit) const {
+  if (interrupted_) return {ExitCode::done, "stopped as asked, before the guest ran"};
+  if (!start_failure_.empty()) return {start_failure_code_, start_failure_, true};
+  std::string text = "QEMU ended before the guest ran";
+  if (exit.code) text += fmt::format(" (exit status {})", *exit.code);
+  if (exit.signal) text += fmt::format(" (signal {})", *exit.signal);
+  if (const std::string said = log_tail(charge_.folder.qemu_log()); !said.empty())
+    text += "; it said:\n" + said;
+  return {ExitCode::failed, text, true};
+}
+
+}  // namespace kvmrt::launcher
