@@ -70,7 +70,7 @@ struct QemuInvocation {
   std::vector<PathUse> paths;
 };
 
-/// Needs a profile without errors by check_devices() (launcher/devices_check.h).
+/// Needs a profile without errors, those of check_devices() (launcher/devices_check.h) too.
 QemuInvocation command_line(const profiles::Profile& profile, const partition::VmPlan& plan,
                             const Surroundings& around);
 

@@ -23,6 +23,7 @@ struct Buses {
 };
 
 void append_image(Draft& draft, const profiles::Disk& disk, int index) {
+  if (disk.path.empty()) return;  // a CD-ROM drive without a disc
   const bool readonly = image_readonly(disk);
   const bool device = draft.around.block_devices.contains(disk.path);
   const std::string file = draft.hand_over_file(disk.path, readonly ? O_RDONLY : O_RDWR, index,
@@ -97,7 +98,8 @@ void append_device(Draft& draft, Buses& buses, const profiles::Disk& disk, int i
   const std::string name = "disk" + std::to_string(index);
   const std::string bus = disk_bus(disk);
   Options options = device_on_bus(draft, buses, disk);
-  options.set("id", name + "-device").set("drive", name);
+  options.set("id", name + "-device");
+  if (!disk.path.empty()) options.set("drive", name);
   // NVMe needs a serial number and knows no error policies.
   if (!disk.serial.empty() || bus == "nvme")
     options.set("serial", disk.serial.empty() ? name : disk.serial);

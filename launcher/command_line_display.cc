@@ -8,8 +8,6 @@
 namespace kvmrt::launcher {
 namespace {
 
-bool wanted(const std::string& value) { return !value.empty() && value != "off"; }
-
 struct Listen {
   std::string address;
   int port = 0;  ///< 0: `address` is a socket's path
@@ -45,15 +43,16 @@ void append_spice(Draft& draft) {
   draft.add("-spice", options.set("addr", listen.address).on("disable-ticketing"));
 }
 
-std::string video_device(const Draft& draft) {
-  const std::string& video = draft.profile.video;
-  if (video == "off") return "";
-  if (video.empty()) return draft.profile.graphics.type == "none" ? "" : "VGA";
-  if (video == "std" || video == "vga") return "VGA";
-  if (video == "virtio") return "virtio-vga";
-  if (video == "qxl") return "qxl-vga";
-  if (video == "bochs") return "bochs-display";
-  return video;
+/// QEMU's device for the profile's word; the words are those of the key table.
+std::string video_device(const std::string& word) {
+  if (word == "vga") return "VGA";
+  if (word == "virtio" || word == "qxl" || word == "cirrus") return word + "-vga";
+  return word == "bochs" ? "bochs-display" : word;
+}
+
+std::string usb_controller(const std::string& word) {
+  if (word == "ehci") return "usb-ehci";
+  return word == "uhci" ? "piix3-usb-uhci" : "qemu-xhci";
 }
 
 }  // namespace
@@ -62,23 +61,27 @@ void append_graphics(Draft& draft) {
   const std::string& type = draft.profile.graphics.type;
   if (type == "vnc") append_vnc(draft);
   if (type == "spice") append_spice(draft);
-  if (const std::string device = video_device(draft); !device.empty())
-    draft.add("-device", Options(device).set("id", "video0"));
+  const std::string& video = draft.profile.video;
+  if (!video.empty())
+    draft.add("-device", video_device(video));
+  else if (type != "none")
+    draft.add("-device", "VGA");  // what every guest has a driver for
 }
 
 void append_input(Draft& draft) {
   const std::string& usb = draft.profile.usb;
-  if (!wanted(usb)) return;
-  draft.add("-device", "qemu-xhci,id=usb0");
+  if (usb.empty()) return;
+  draft.add("-device", Options(usb_controller(usb)).set("id", "usb0"));
   // An absolute pointer, for a screen that is looked at from afar.
-  if (usb == "tablet" || draft.profile.graphics.type != "none")
-    draft.add("-device", "usb-tablet,bus=usb0.0");
+  draft.add("-device", "usb-tablet,bus=usb0.0");
 }
 
 void append_sound(Draft& draft) {
-  if (!wanted(draft.profile.sound)) return;
+  const std::string& sound = draft.profile.sound;
+  if (sound.empty()) return;
   const bool spice = draft.profile.graphics.type == "spice";
   draft.add("-audiodev", Options(spice ? "spice" : "none").set("id", "audio0"));
+  if (sound == "ac97") return draft.add("-device", "AC97,audiodev=audio0");
   draft.add("-device", "ich9-intel-hda,id=sound0");
   draft.add("-device", "hda-output,bus=sound0.0,audiodev=audio0");
 }

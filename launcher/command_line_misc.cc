@@ -28,8 +28,11 @@ void append_ends(Draft& draft) { draft.add("-action", kEndActions); }
 void append_watchdog(Draft& draft) {
   // Always there, so that a guest that panics is seen to; ISA, port 0x505.
   draft.add("-device", "pvpanic");
-  if (draft.profile.watchdog.empty()) return;
-  draft.add("-device", Options(draft.profile.watchdog).set("id", "watchdog0"));
+  const std::string& model = draft.profile.watchdog;
+  if (model.empty()) return;
+  // The chipset's own timer is there already; it only must not be told to ignore its end.
+  if (model == "itco") return draft.add("-global", "ICH9-LPC.noreboot=off");
+  draft.add("-device", Options(model).set("id", "watchdog0"));
 }
 
 void append_rng(Draft& draft) {
@@ -44,12 +47,12 @@ void append_rng(Draft& draft) {
 
 void append_tpm(Draft& draft) {
   const std::string& tpm = draft.profile.tpm;
-  if (tpm.empty() || tpm == "off") return;
+  if (tpm.empty()) return;
   const std::string path =
       draft.use_path(PathUse::Kind::connect_socket, draft.in_state_dir("swtpm.sock"), "tpm");
   draft.add("-chardev", Options("socket").set("id", "tpm0-chardev").set("path", path));
   draft.add("-tpmdev", "emulator,id=tpm0,chardev=tpm0-chardev");
-  draft.add("-device", Options(tpm == "tis" ? "tpm-tis" : "tpm-crb").set("tpmdev", "tpm0"));
+  draft.add("-device", Options("tpm-" + tpm).set("tpmdev", "tpm0"));
 }
 
 }  // namespace kvmrt::launcher

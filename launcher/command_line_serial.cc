@@ -94,7 +94,7 @@ void append_serial_ports(Draft& draft) {
 }
 
 void append_agent(Draft& draft) {
-  if (draft.profile.agent.empty() || draft.profile.agent == "off") return;
+  if (draft.profile.agent.empty()) return;
   const int fd = draft.hand_over(
       {.kind = Handover::Kind::listener, .path = draft.in_state_dir("agent.sock"), .key = "agent"});
   draft.add("-chardev",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is wrong with a profile's devices as such: combinations that QEMU refuses or, worse, accepts
-// and breaks. Pure; reads nothing of the host.
+// What QEMU's devices cannot do, although the profile's keys are right one by one (profiles/rules.h
+// checks what needs no knowledge of QEMU). Pure; reads nothing of the host.
 #pragma once
 
 #include "base/problem.h"
@@ -8,10 +8,7 @@
 
 namespace kvmrt::launcher {
 
-/// All errors: disk-aio-needs-direct, disk-bus-no-iothread, disk-iothread-unknown,
-/// disk-bus-no-errors, disk-bus-readonly, disk-cdrom-bus, network-forward, network-mac,
-/// network-vhost, network-queues, network-device, numa-memory, numa-vcpus, serial-ports,
-/// serial-stdio.
+/// Errors disk-bus, network-vhost, network-model, network-queues, serial-ports, shared-memory-size.
 Problems check_devices(const profiles::Profile& profile);
 
 }  // namespace kvmrt::launcher

@@ -36,6 +36,9 @@ void add_disk_cases(std::vector<Case>& cases, const std::string& dir) {
                          {.path = dir + "/c.raw", .bus = "ide"},
                          {.path = dir + "/d.raw", .bus = "sata"}};
   }));
+  cases.push_back(make_case(dir, "disk-cdrom-empty", [&](Case& one) {
+    one.profile.disks = {{.path = {}, .media = "cdrom"}};
+  }));
   cases.push_back(make_case(dir, "disk-readonly-errors", [&](Case& one) {
     one.profile.disks = {{.path = raw, .aio = "io_uring", .readonly = true, .on_error = "report"},
                          {.path = dir + "/b.raw", .on_error = "enospc"},
@@ -101,9 +104,14 @@ void add_other_device_cases(std::vector<Case>& cases, const std::string& dir) {
     one.profile.watchdog = "i6300esb";
     one.profile.rng = true;
   }));
+  cases.push_back(
+      make_case(dir, "watchdog-chipset", [](Case& one) { one.profile.watchdog = "itco"; }));
+  for (const char* const video : {"vga", "qxl", "cirrus", "bochs", "ramfb"})
+    cases.push_back(make_case(dir, std::string("video-") + video,
+                              [&](Case& one) { one.profile.video = video; }));
   cases.push_back(make_case(dir, "vnc", [](Case& one) {
     one.profile.graphics = {.type = "vnc", .listen = {}};
-    one.profile.usb = "tablet";
+    one.profile.usb = "xhci";
   }));
   cases.push_back(make_case(dir, "vnc-port", [](Case& one) {
     one.profile.graphics = {.type = "vnc", .listen = "127.0.0.1:25901"};
@@ -112,12 +120,12 @@ void add_other_device_cases(std::vector<Case>& cases, const std::string& dir) {
   cases.push_back(make_case(dir, "spice", [](Case& one) {
     one.profile.graphics = {.type = "spice", .listen = "127.0.0.1:25902"};
     one.profile.video = "qxl";
-    one.profile.sound = "on";
+    one.profile.sound = "hda";
     one.needs = Needs::spice;
   }));
   cases.push_back(make_case(dir, "usb-and-sound", [](Case& one) {
-    one.profile.usb = "on";
-    one.profile.sound = "on";
+    one.profile.usb = "ehci";
+    one.profile.sound = "ac97";
   }));
   cases.push_back(make_case(dir, "shared-memory", [](Case& one) {
     make_rt(one);
@@ -125,7 +133,7 @@ void add_other_device_cases(std::vector<Case>& cases, const std::string& dir) {
     one.profile.shared_memory = {{.name = "golden-test", .size = mib(1)}};
   }));
   cases.push_back(make_case(dir, "tpm", [](Case& one) {
-    one.profile.tpm = "on";
+    one.profile.tpm = "crb";
     one.needs = Needs::peer;
   }));
 }
