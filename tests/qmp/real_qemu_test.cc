@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: MIT
 // The client and the inherited socket against a real QEMU without a guest, stopped at its start.
-#include <array>
-#include <csignal>
-#include <filesystem>
+#include "real_qemu.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "qmp/commands.h"
-#include "qmp/listen.h"
 #include "qmp/message.h"
 #include "qmp/task.h"
 
-namespace kvmrt::qmp {
+namespace kvmrt::qmp::test {
 namespace {
 
 using boost::asio::awaitable;
 using ::testing::Contains;
-
-constexpr const char* kQemu = "/usr/bin/qemu-system-x86_64";
 
 struct Seen {
   Greeting greeting;
@@ -62,39 +55,11 @@ awaitable<void> talk(Client& client, Seen& seen) {
   co_await quit(client);
 }
 
-pid_t start_qemu(const MonitorSocket& monitor) {
-  constexpr std::array kArguments{kQemu,         "-S",
-                                  "-nodefaults", "-no-user-config",
-                                  "-display",    "none",
-                                  "-machine",    "q35",
-                                  "-accel",      "tcg,thread=multi,tb-size=16",
-                                  "-smp",        "1,maxcpus=2",
-                                  "-m",          "32",
-                                  "-object",     "iothread,id=io0",
-                                  "-chardev",    "socket,id=m,fd=9,server=on,wait=off",
-                                  "-mon",        "chardev=m,mode=control"};
-  std::vector<char*> argv;
-  for (const char* argument : kArguments) argv.push_back(const_cast<char*>(argument));
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, monitor.listening.get(), 9);
-  pid_t pid = -1;
-  EXPECT_EQ(::posix_spawn(&pid, kQemu, &actions, nullptr, argv.data(), environ), 0);
-  posix_spawn_file_actions_destroy(&actions);
-  return pid;
-}
-
-TEST(RealQemu, UnderstandsEveryCommandAndIsUnderstood) {
-  if (::access(kQemu, X_OK) != 0) GTEST_SKIP() << kQemu << " is not installed";
-  std::string folder = "/tmp/kvmrt-real-XXXXXX";
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  MonitorSocket monitor = listen_and_connect(folder + "/qmp.sock");
-  const pid_t pid = start_qemu(monitor);
-  monitor.listening.reset();
-
+TEST(RealQemuClient, UnderstandsEveryCommandAndIsUnderstood) {
+  if (!have_qemu()) GTEST_SKIP() << kQemu << " is not installed";
+  RealQemu qemu;
   boost::asio::io_context io(1);
-  Client client(io, std::move(monitor.connected));
+  Client client(io, std::move(qemu.monitor.connected));
   std::vector<std::string> events;
   client.on_event([&](const Event& event) { events.push_back(event.name); });
   Seen seen;
@@ -107,10 +72,7 @@ TEST(RealQemu, UnderstandsEveryCommandAndIsUnderstood) {
     }
   });
   io.run_for(std::chrono::seconds(60));
-  if (!client.closed()) ::kill(pid, SIGKILL);
-  int status = -1;
-  ::waitpid(pid, &status, 0);
-  std::filesystem::remove_all(folder);
+  const int status = qemu.wait(!client.closed());
 
   EXPECT_EQ(failure, "");
   EXPECT_EQ(status, 0);
@@ -130,4 +92,4 @@ TEST(RealQemu, UnderstandsEveryCommandAndIsUnderstood) {
 }
 
 }  // namespace
-}  // namespace kvmrt::qmp
+}  // namespace kvmrt::qmp::test
