@@ -3,6 +3,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
@@ -108,15 +109,19 @@ class Fake : public ::testing::Test {
 
   void greet(milliseconds deadline = milliseconds(5000)) { ask(client->negotiate(deadline)); }
 
-  void drain() {
+  /// Runs until it holds, or for ten seconds.
+  void run_until(const std::function<bool()>& holds) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     io.restart();
-    io.run_for(milliseconds(200));
+    while (!holds() && std::chrono::steady_clock::now() < until) io.run_one_for(milliseconds(20));
+  }
+  void run_until_events(std::size_t count) {
+    run_until([&] { return events.size() >= count; });
   }
 
   /// As the kernel tells it; reads the monitor to its end before.
   int wait_status() {
-    io.restart();
-    io.run_for(milliseconds(3000));
+    run_until([&] { return client->closed(); });
     int status = 0;
     EXPECT_EQ(::waitpid(pid, &status, 0), pid);
     pid = -1;
@@ -303,14 +308,14 @@ TEST_F(Fake, PausesAtEveryEndWhenItsActionsSaySo) {
          {"-action", "panic=pause,reboot=shutdown,shutdown=pause,watchdog=pause"});
   greet();
   act(cont(*client));
-  drain();
+  run_until_events(3);
   EXPECT_EQ(ask(query_status(*client)).status, "guest-panicked");
   act(cont(*client));
   EXPECT_EQ(error->kind(), Kind::refused);
   act(set_action(*client, Actions{.panic = {}, .reboot = "reset", .shutdown = {}, .watchdog = {}}));
   act(system_reset(*client));
   act(cont(*client));
-  drain();
+  run_until_events(7);
   EXPECT_EQ(ask(query_status(*client)).status, "shutdown");
   EXPECT_THAT(events, ElementsAre("RESUME", "GUEST_PANICKED", "STOP", "RESET", "RESUME", "SHUTDOWN",
                                   "STOP"));
@@ -344,8 +349,7 @@ TEST_F(Fake, FloodsWithEvents) {
   launch("event-flood=5000;raw-event=WATCHDOG {\"action\": \"none\"}");
   greet();
   act(cont(*client));
-  io.restart();
-  io.run_for(milliseconds(1500));
+  run_until_events(5002);
   EXPECT_EQ(events.size(), 5002);
   EXPECT_EQ(events.back(), "WATCHDOG");
 }
@@ -360,10 +364,10 @@ TEST_F(Fake, PowersOffWhenTheButtonIsPressed) {
 }
 
 TEST_F(Fake, MakesThreadsLate) {
-  launch("late-thread;late-vcpu-thread=odd", {"-smp", "1"});
+  launch("late-thread;late-vcpu-thread=odd;raw-event=DONE", {"-smp", "1"});
   greet();
   act(cont(*client));
-  drain();
+  run_until_events(2);
   EXPECT_THAT(comms(), ::testing::IsSupersetOf({"worker", "odd"}));
 }
 
