@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Does a real QEMU accept what the golden files say? Each line is started stopped, asked for its
 // state, and told to quit.
+#include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "launcher/machine_firmware.h"
 #include "launcher/machine_probe.h"
 #include "tests/golden/command_line_cases.h"
 #include "tests/golden/qemu_process.h"
@@ -24,6 +26,12 @@ std::optional<fs::path> qemu() {
   } catch (const SystemError&) {
     return std::nullopt;
   }
+}
+
+/// KVMRT_TEST_ROOT: where a package was unpacked that is not installed.
+std::optional<launcher::UefiFirmware> uefi() {
+  const char* const root = std::getenv("KVMRT_TEST_ROOT");
+  return launcher::find_uefi(root == nullptr ? "/" : root);
 }
 
 int free_hugepages() {
@@ -51,7 +59,7 @@ std::string missing(const Case& one) {
     case Needs::vfio:
       return "needs a PCI device to give away";
     case Needs::ovmf:
-      return fs::exists("/usr/share/OVMF/OVMF_CODE.fd") ? "" : "no OVMF";
+      return uefi() ? "" : "no OVMF";
     case Needs::boot_rom:
       return fs::exists("/usr/lib/ipxe/qemu/efi-virtio.rom") ? "" : "no network boot ROMs";
   }
@@ -83,8 +91,8 @@ Case real(const std::string& name, const fs::path& folder) {
   one.around.binary = *qemu();
   one.around.qemu = launcher::probe_version(*qemu(), folder);
   if (one.needs == Needs::ovmf) {
-    fs::copy("/usr/share/OVMF/OVMF_CODE.fd", one.around.uefi_code);
-    fs::copy("/usr/share/OVMF/OVMF_VARS.fd", one.around.uefi_vars);
+    one.around.uefi_code = uefi()->code;
+    launcher::make_variable_store(*uefi(), one.around.uefi_vars);
   }
   return one;
 }
