@@ -76,7 +76,8 @@ int write_knob(const std::filesystem::path& path, std::string_view text) {
   return put < 0 ? errno : 0;
 }
 
-void replace_file(const std::filesystem::path& path, std::string_view text, unsigned mode) {
+void replace_file(const std::filesystem::path& path, std::string_view text, unsigned mode,
+                  Sync sync) {
   const std::string temporary = path.string() + ".new";
   ::unlink(temporary.c_str());
   const Fd fd(
@@ -84,13 +85,13 @@ void replace_file(const std::filesystem::path& path, std::string_view text, unsi
   if (!fd) throw_errno("create", temporary);
   try {
     write_whole(fd, text, temporary);
-    if (::fsync(fd.get()) != 0) throw_errno("sync", temporary);
+    if (sync == Sync::yes && ::fsync(fd.get()) != 0) throw_errno("sync", temporary);
     if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno("rename to", path);
   } catch (const SystemError&) {
     ::unlink(temporary.c_str());
     throw;
   }
-  sync_folder_of(path);
+  if (sync == Sync::yes) sync_folder_of(path);
 }
 
 std::string_view trimmed(std::string_view text) {

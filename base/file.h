@@ -23,9 +23,14 @@ std::optional<std::string> read_file_if_any(const std::filesystem::path& path,
 /// or write; throws nothing, since "no" is an ordinary answer there.
 int write_knob(const std::filesystem::path& path, std::string_view text);
 
-/// Replaces the file by rename(2) of a synced temporary beside it, so that a reader sees the old
-/// or the new text and a crash leaves one of them. Throws SystemError.
-void replace_file(const std::filesystem::path& path, std::string_view text, unsigned mode = 0600);
+/// Must the text survive a crash of the machine, or only one of this process? On a disk, syncing
+/// costs some 10 ms; what a reboot forgets anyway needs none.
+enum class Sync { yes, no };
+
+/// Replaces the file by rename(2) of a temporary beside it, so that a reader sees the old or the
+/// new text and a crash leaves one of them. Throws SystemError.
+void replace_file(const std::filesystem::path& path, std::string_view text, unsigned mode = 0600,
+                  Sync sync = Sync::yes);
 
 /// Without leading and trailing white space.
 std::string_view trimmed(std::string_view text);

@@ -2,8 +2,10 @@
 #include "launcher/preflight.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <linux/capability.h>
+#include <string_view>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -74,6 +76,13 @@ PreflightFacts probe_preflight(const profiles::Profile& profile, const partition
   const bool can_ask = user.ok() && (!user.value() || user_problems(**user, rights).empty());
   auto files = can_ask ? probe_files(demands, *user) : std::vector<FileFacts>();
   return {rights, probe_memory(), binary_of(invocation), std::move(user), std::move(files)};
+}
+
+bool about_rights(const Problem& problem) {
+  constexpr std::array<std::string_view, 4> kCodes{"memory-lock-not-allowed",
+                                                   "real-time-not-allowed",
+                                                   "user-change-not-allowed", "file-not-allowed"};
+  return std::ranges::find(kCodes, problem.code) != kCodes.end();
 }
 
 Checked<Permit> preflight(const profiles::Profile& profile, const partition::VmPlan& plan, bool kvm,

@@ -38,6 +38,10 @@ struct Permit {
 PreflightFacts probe_preflight(const profiles::Profile& profile, const partition::VmPlan& plan,
                                const QemuInvocation& invocation, bool kvm);
 
+/// Is this about what the caller may do, not about the profile or the host? A dry run, which needs
+/// no rights, shows such an error as a warning.
+bool about_rights(const Problem& problem);
+
 /// Pure.
 Checked<Permit> preflight(const profiles::Profile& profile, const partition::VmPlan& plan, bool kvm,
                           const PreflightFacts& facts);

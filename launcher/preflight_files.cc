@@ -86,8 +86,9 @@ Problem problem(const FileFacts& file, std::string code, std::string message, st
 
 Problem not_usable(const FileFacts& file, const std::string& user) {
   const bool as_other = file.demand.by_qemu && !user.empty();
+  const bool forbidden = file.open_errno == EACCES || file.open_errno == EPERM;
   std::string hint;
-  if (file.open_errno == EACCES || file.open_errno == EPERM)
+  if (forbidden)
     hint = fmt::format("{} needs {} permission on it, and search permission on each folder above",
                        as_other ? "user " + user : "the caller",
                        file.demand.writable ? "read and write" : "read");

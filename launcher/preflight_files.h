@@ -44,7 +44,8 @@ std::vector<FileFacts> probe_files(const std::vector<FileDemand>& demands,
 /// By magic number. Pure.
 std::string detect_image_format(std::string_view first_bytes);
 
-/// Problems "file-not-usable", "image-format". `user`: QEMU's, "" for our own.
+/// Problems "file-not-usable", "image-format"; "file-not-allowed" where the caller lacks the right.
+/// `user`: QEMU's, "" for our own.
 Problems file_problems(const std::vector<FileFacts>& files, const std::string& user);
 
 }  // namespace kvmrt::launcher

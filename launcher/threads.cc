@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "launcher/process.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -114,13 +115,19 @@ std::optional<ThreadFacts> read_thread(Tid tid, const fs::path& folder, bool liv
   return facts;
 }
 
-/// The children of kthreadd; all processes where the kernel does not list children.
-std::vector<int> kernel_thread_candidates(const fs::path& proc) {
+/// The children of kthreadd, the youngest first; all processes where the kernel lists no children.
+struct Candidates {
+  std::vector<int> pids;
+  bool by_age = false;
+};
+
+Candidates kernel_thread_candidates(const fs::path& proc) {
   const std::string id = to_string(kKthreadd);
   const auto text = read_file_if_any(proc / id / "task" / id / "children");
-  if (!text) return numbers_in(proc);
-  std::vector<int> candidates;
-  for (const auto field : fields_of(*text)) candidates.push_back(number_of<int>(field));
+  if (!text) return {numbers_in(proc), false};
+  Candidates candidates{{}, true};
+  for (const auto field : fields_of(*text)) candidates.pids.push_back(number_of<int>(field));
+  std::ranges::reverse(candidates.pids);
   return candidates;
 }
 
@@ -180,11 +187,18 @@ std::vector<ThreadFacts> list_threads(Pid pid, const fs::path& root) {
 
 std::vector<ThreadFacts> list_kernel_helpers(Pid pid, const fs::path& root) {
   const fs::path proc = root / "proc";
+  const auto served = identify(pid, root);
+  const Candidates candidates = kernel_thread_candidates(proc);
   std::vector<ThreadFacts> helpers;
-  for (const int candidate : kernel_thread_candidates(proc)) {
+  for (const int candidate : candidates.pids) {
     const fs::path folder = proc / std::to_string(candidate);
-    const auto comm = read_file_if_any(folder / "comm");
-    if (!comm || !serves(trimmed(*comm), pid)) continue;
+    const auto text = read_file_if_any(folder / "stat");
+    const auto stat = text ? parse_stat(*text) : std::nullopt;
+    if (!stat) continue;
+    // A helper is younger than whom it serves; a large host has a thousand kernel threads.
+    const auto born = number_of<std::uint64_t>(stat->field(22));
+    if (candidates.by_age && served && born < served->start_time) break;
+    if (!serves(stat->comm, pid)) continue;
     auto facts = read_thread(Tid(candidate), folder, root == "/");
     if (facts && facts->kernel_thread) helpers.push_back(std::move(*facts));  // else an impostor
   }

@@ -2,6 +2,7 @@
 #include "launcher/vm_state.h"
 
 #include <array>
+#include <stdexcept>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -186,15 +187,13 @@ std::string state_to_json(const VmState& state) {
 std::optional<VmState> state_from_json(std::string_view text) {
   try {
     return state_from(json::parse(text));
-  } catch (const json::exception&) {
-    return std::nullopt;
-  } catch (const std::out_of_range&) {
+  } catch (const std::exception&) {  // of the JSON library, or a number or name out of range
     return std::nullopt;
   }
 }
 
 void write_state(const VmFolder& folder, const VmState& state) {
-  replace_file(folder.state(), state_to_json(state));
+  replace_file(folder.state(), state_to_json(state), 0600, Sync::no);
 }
 
 std::optional<VmState> read_state(const VmFolder& folder) {

@@ -151,10 +151,20 @@ TEST(ListKernelHelpers, FindsThoseThatServeThisProcessAndNoImpostor) {
   write_thread(root, "/proc/14", "kvm-pit/70", 0);  // a user's process of that name
   const auto helpers = list_kernel_helpers(Pid(70), root.path());
   ASSERT_THAT(helpers, SizeIs(3));
-  EXPECT_EQ(helpers[0].comm, "kvm-pit/70");
+  EXPECT_EQ(helpers[0].comm, "kvm-nx-lpage-recovery-70");
+  EXPECT_TRUE(helpers[0].fixed_affinity);
   EXPECT_EQ(helpers[1].comm, "vhost-70");
   EXPECT_FALSE(helpers[1].fixed_affinity);
-  EXPECT_TRUE(helpers[2].fixed_affinity);
+  EXPECT_EQ(helpers[2].comm, "kvm-pit/70");
+}
+
+TEST(ListKernelHelpers, LooksNoFurtherThanTheAgeOfTheProcess) {
+  const test::TemporaryFolder root;
+  root.write("/proc/2/task/2/children", "9 10");
+  write_thread(root, "/proc/70", "qemu", 0);
+  write_thread(root, "/proc/10", "kvm-pit/70", kKernelThread);
+  root.write("/proc/9/stat", "9 (old) S 2 0 0 0 -1 2097152 0 0 0 0 0 0 0 0 20 0 1 0 554 0 0\n");
+  EXPECT_THAT(list_kernel_helpers(Pid(70), root.path()), SizeIs(1));
 }
 
 TEST(ListKernelHelpers, LooksAtAllProcessesWhereTheKernelListsNoChildren) {
