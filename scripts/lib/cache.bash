@@ -101,6 +101,10 @@ fetch_kernel() {
     [[ $(cat "$root/$label/package" 2>/dev/null) == "$package" ]] ||
       unpack_kernel "$suite" "$package" "$root/$label"
   fi
+  # kmod reads its own index, which busybox does not write; it may have come later.
+  if command -v depmod >/dev/null && ! compgen -G "$root/$label/modules/*/modules.dep.bin" >/dev/null; then
+    index_modules "$root/$label/modules" "$(cat "$root/$label/release")"
+  fi
   exec 9>&-
   printf '%s\n' "$root/$label"
 }

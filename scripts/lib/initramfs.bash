@@ -28,7 +28,7 @@ pack_initramfs() {
 
 unpack_module() {
   case $1 in
-    *.xz) xz -dc "$1" ;;
+    *.xz) busybox xz -dc "$1" ;;
     *) cat "$1" ;;
   esac
 }

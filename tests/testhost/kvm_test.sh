@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 said=$("$scripts/guest/build-linux" "$work" 2>&1)
 skip_on_77 $? "$said"
 
-found=$("$scripts/testhost" --shape amd-kvm --timeout 240 -- timeout 120 qemu-system-x86_64 \
+found=$("$scripts/testhost" --shape amd-kvm --timeout 600 -- timeout 400 qemu-system-x86_64 \
   -nodefaults -no-user-config -display none -machine q35 -accel kvm -cpu host -smp 2 -m 256 \
   -serial stdio -kernel "$work/vmlinuz" -initrd "$work/guest.img" \
   -append 'console=ttyS0 quiet' 2>"$work/stderr")

@@ -12,7 +12,7 @@ said=$("$scripts/guest/build-linux" "$work" 2>&1)
 skip_on_77 $? "$said"
 
 run() { # MODE, HMP commands on stdin
-  timeout 120 qemu-system-x86_64 -nodefaults -no-user-config -display none -machine q35 \
+  timeout 400 qemu-system-x86_64 -nodefaults -no-user-config -display none -machine q35 \
     -accel tcg,thread=multi,tb-size=64 -smp 2 -m 256 -no-reboot -device pvpanic \
     -action panic=exit-failure -kernel "$work/vmlinuz" -initrd "$work/guest.img" \
     -append "console=ttyS0 quiet kvmrt.mode=$1" -serial "file:$work/$1.log" -monitor stdio >/dev/null
@@ -20,7 +20,7 @@ run() { # MODE, HMP commands on stdin
 
 press_power_button_when_ready() { # MODE
   local tries
-  for ((tries = 0; tries < 600; ++tries)); do
+  for ((tries = 0; tries < 3000; ++tries)); do
     ! grep -q 'kvmrt-guest: ready' "$work/$1.log" 2>/dev/null || break
     sleep 0.1
   done

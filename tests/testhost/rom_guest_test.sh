@@ -14,7 +14,7 @@ ends_with() { # STATUS MACHINE DEFINE…
   local wanted=$1 machine=$2 greeting
   shift 2
   "$scripts/guest/build-rom" "$work/x.rom" "$@" || fail "build-rom $*"
-  greeting=$(timeout 20 qemu-system-x86_64 -nodefaults -no-user-config -display none \
+  greeting=$(timeout 100 qemu-system-x86_64 -nodefaults -no-user-config -display none \
     -machine "$machine,accel=tcg" -m 32 -bios "$work/x.rom" -debugcon stdio -serial "file:$work/serial" \
     -device isa-debug-exit,iobase=0xf4,iosize=4 -device pvpanic -device ib700 \
     -action panic=exit-failure,watchdog=poweroff -no-reboot </dev/null)

@@ -33,7 +33,7 @@ inside() {
 
 cd "$work" || exit
 # shellcheck disable=SC2016 # expanded inside
-found=$(KVMRT_SMOKE='a "b" $c' "$scripts/testhost" --timeout 240 --out "$work/out" \
+found=$(KVMRT_SMOKE='a "b" $c' "$scripts/testhost" --timeout 600 --out "$work/out" \
   bash -c "directory=\$PWD; $(declare -f inside); inside \"\$@\"" bash 'one  1' two 2>"$work/stderr")
 code=$?
 skip_on_77 $code "$(cat "$work/stderr")"

@@ -2,14 +2,14 @@
 #                     [APPEND kernel arguments] COMMAND command…)
 # A ctest with the label `testhost` that runs a command (a script, or $<TARGET_FILE:…>) as root
 # inside scripts/testhost. One boots at a time: each wants all of the machine. Where the test host
-# cannot be had the test is skipped; exit 77 from the command skips too. TIMEOUT (default 300)
+# cannot be had the test is skipped; exit 77 from the command skips too. TIMEOUT (default 600)
 # covers boot and command.
 include_guard(GLOBAL)
 
 function(kvmrt_testhost_test)
   cmake_parse_arguments(ARG "" "NAME;SHAPE;KERNEL;TIMEOUT;MODULES;APPEND" "COMMAND" ${ARGN})
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 300)
+    set(ARG_TIMEOUT 600)
   endif()
   set(options --timeout ${ARG_TIMEOUT})
   foreach(option SHAPE KERNEL MODULES APPEND)
