@@ -82,7 +82,10 @@ class Settler {
     HostState state;
     for (int pass = 0; pass < kMostPasses; ++pass) {
       errors_.clear();
+      refused_.clear();
       for (const Step& step : steps) perform_one(step);
+      // Beside a failure a refusal may be its consequence: tried again with it.
+      if (errors_.empty()) given_up_.insert(refused_.begin(), refused_.end());
       state = read_state(host_, interest_of(ledger_, {}));
       learn_newborn(state);
       wanted = desired(state, ledger_);
@@ -117,9 +120,9 @@ class Settler {
   void judge(const Step& step, Outcome outcome) {
     if (outcome == Outcome::done) return;
     // What we changed before can be changed back; a refusal now is a failure to be tried again.
-    if (outcome == Outcome::managed && resolve_ == Resolve::best)
+    if (outcome == Outcome::managed && resolve_ == Resolve::best && changed_by_us(step))
       throw SystemError("write", step.change.knob, EIO);
-    given_up_.insert(id_of(step));
+    refused_.insert(id_of(step));
     if (outcome == Outcome::managed) {
       settled_.problems.push_back(failure(
           "irq-managed",
@@ -137,6 +140,12 @@ class Settler {
     }
   }
 
+  [[nodiscard]] bool changed_by_us(const Step& step) const {
+    const auto record = ledger_.knobs.find(step.change.knob);
+    return record != ledger_.knobs.end() &&
+           !same_value(step.change.knob, record->second.original, step.change.before);
+  }
+
   void unsettled(const Step& step) {
     const std::string id = id_of(step);
     const auto error = errors_.find(id);
@@ -145,7 +154,8 @@ class Settler {
                                  ? error->second
                                  : fmt::format("{} reads {}, wanted {}: someone changes it back",
                                                id, change.before, change.after);
-    if (step.act == Step::Act::mask && error == errors_.end()) {
+    unsettled_.insert(id);
+    if (step.act == Step::Act::mask && errors_.empty()) {
       settled_.problems.push_back(failure("task-not-movable", text, Severity::warning));
       given_up_.insert(id);
     } else if (resolve_ == Resolve::strict) {
@@ -200,7 +210,7 @@ class Settler {
   /// Of a release that failed in part, only tasks that are not where they were stay recorded.
   void drop_settled_tasks() {
     std::erase_if(ledger_.masks, [this](const auto& entry) {
-      return !errors_.contains(affinity_knob(Tid(entry.first)));
+      return !unsettled_.contains(affinity_knob(Tid(entry.first)));
     });
   }
 
@@ -209,7 +219,9 @@ class Settler {
   const Save& save_;
   Resolve resolve_;
   Settled settled_;
-  std::set<std::string> given_up_;
+  std::set<std::string> given_up_;             ///< not tried again; told as problems where worth it
+  std::set<std::string> refused_;              ///< of this pass
+  std::set<std::string> unsettled_;            ///< at the end
   std::map<std::string, std::string> errors_;  ///< of the last pass: knob → message
 };
 
