@@ -30,11 +30,9 @@ Finding callbacks(const HostView& host, const Wanted& wanted) {
 }
 
 bool has_cpuset_controller(const HostView& host) {
-  for (const std::string_view name :
-       fields_of(text_of(host, "/sys/fs/cgroup/cgroup.controllers").value_or(""))) {
-    if (name == "cpuset") return true;
-  }
-  return false;
+  const std::string text = text_of(host, "/sys/fs/cgroup/cgroup.controllers").value_or("");
+  const auto controllers = fields_of(text);
+  return std::find(controllers.begin(), controllers.end(), "cpuset") != controllers.end();
 }
 
 Finding domain_isolation(const HostView& host, const Wanted& wanted) {

@@ -14,8 +14,11 @@ Finding no_watchdogs(const HostView& host, const Wanted& /*wanted*/) {
   std::vector<std::string> on;
   const auto soft = text_of(host, "/proc/sys/kernel/soft_watchdog");
   const auto nmi = text_of(host, "/proc/sys/kernel/nmi_watchdog");
-  if (!boot_parameter(host, "nosoftlockup") && soft != "0") on.emplace_back("soft lockup detector");
-  if (boot_parameter(host, "nmi_watchdog") != "0" && nmi != "0") on.emplace_back("NMI watchdog");
+  if (!soft && !nmi) return not_applicable("this kernel has no lockup detectors");
+  if (!boot_parameter(host, "nosoftlockup") && soft && *soft != "0")
+    on.emplace_back("soft lockup detector");
+  if (boot_parameter(host, "nmi_watchdog") != "0" && nmi && *nmi != "0")
+    on.emplace_back("NMI watchdog");
   return verdict(on.empty(), on.empty() ? "both off" : "on: " + join(on), want, fix_boot(want));
 }
 
@@ -32,7 +35,8 @@ Finding fixed_frequency(const HostView& host, const Wanted& /*wanted*/) {
   const std::string want = "the frequency does not change";
   const bool intel = is_intel(host);
   const auto boot = boot_parameter(host, intel ? "intel_pstate" : "amd_pstate");
-  const auto policies = host.list(kFrequencyFolder);
+  auto policies = host.list(kFrequencyFolder);
+  std::erase_if(policies, [](const std::string& name) { return !name.starts_with("policy"); });
   if (policies.empty()) return good("no frequency scaling driver", want);
   const std::string first = std::string(kFrequencyFolder) + "/" + policies.front();
   const auto governor = text_of(host, first + "/scaling_governor");
@@ -116,7 +120,8 @@ Finding builtin_parameters(const HostView& host, const Wanted& /*wanted*/) {
   if (!module_is_builtin(host, "kvm"))
     return not_applicable("KVM is a module; its parameters stand in modprobe.d");
   std::vector<std::string> set;
-  for (const std::string_view word : fields_of(text_of(host, "/proc/cmdline").value_or(""))) {
+  const std::string cmdline = text_of(host, "/proc/cmdline").value_or("");
+  for (const std::string_view word : fields_of(cmdline)) {
     if (word.starts_with("kvm.") || word.starts_with("kvm_intel.") ||
         word.starts_with("kvm_amd.") || word.starts_with("kvm-intel.") ||
         word.starts_with("kvm-amd."))

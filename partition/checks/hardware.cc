@@ -40,8 +40,8 @@ Finding kvm_device(const HostView& host, const Wanted& /*wanted*/) {
     return verdict(version == "12", "API version " + version, kWanted, "another kernel");
   }
   if (api.error == EACCES || api.error == EPERM)
-    return bad("/dev/kvm: permission denied", kWanted,
-               fix_run("usermod -aG kvm USER (or run kvmrt as root)"));
+    return unknown("cannot open /dev/kvm: permission denied", kWanted,
+                   fix_run("kvmrt-validate-host as root, or as a member of group kvm"));
   if (!host.exists("/dev/kvm")) return bad("no /dev/kvm", kWanted, fix_run("modprobe " + module));
   return unknown("/dev/kvm exists, not opened", kWanted);
 }

@@ -22,19 +22,21 @@ Finding interrupts_elsewhere(const HostView& host, const Wanted& wanted) {
   const std::string want = "no interrupt on " + wanted.rt_cpus.list();
   const auto all = irqs(host);
   if (all.empty()) return unknown("no interrupts to be seen in /proc/irq", want);
-  std::vector<std::string> there;
-  bool managed = false;
+  std::vector<std::string> there, managed;
   for (const Irq& irq : all) {
     if (irq.actions.empty() || !irq.effective.intersects(wanted.rt_cpus)) continue;
-    there.push_back(name_of(irq));
-    managed = managed || looks_managed(irq);
+    (looks_managed(irq) ? managed : there).push_back(name_of(irq));
   }
-  if (there.empty()) return good("none", want);
-  const std::string by_hand =
-      fmt::format("echo {} > /proc/irq/N/smp_affinity_list", wanted.housekeeping.list());
-  std::string fix = fix_at_start(by_hand);
-  if (managed) fix += "; managed ones need isolcpus=managed_irq at boot (C4)";
-  return at_start(wanted, fmt::format("{} there: {}", there.size(), some_of(there)), want, fix);
+  if (there.empty() && managed.empty()) return good("none", want);
+  // Those fire only when a task on that CPU uses the device, and no write moves them.
+  if (there.empty())
+    return bad("managed ones only: " + some_of(managed), want,
+               fix_boot("isolcpus=managed_irq,domain," + wanted.rt_cpus.list()))
+        .as(Level::recommended);
+  return at_start(wanted,
+                  fmt::format("{} there: {}", there.size() + managed.size(), some_of(there)), want,
+                  fix_at_start(fmt::format("echo {} > /proc/irq/N/smp_affinity_list",
+                                           wanted.housekeeping.list())));
 }
 
 Finding default_affinity(const HostView& host, const Wanted& wanted) {

@@ -29,9 +29,13 @@ Finding partitions(const HostView& host, const Wanted& /*wanted*/) {
     const auto state = text_of(host, fmt::format("{}/{}/cpuset.cpus.partition", kCgroups, name));
     if (!state || *state == "member") continue;
     // The kernel accepts a partition and says only here that it does not hold.
-    if (state->find("invalid") != std::string::npos)
-      return bad(fmt::format("{}: {}", name, *state), want,
-                 fix_run("kvmrt-recover, then look for another cgroup with the same cpuset.cpus"));
+    if (state->find("invalid") != std::string::npos) {
+      Finding finding =
+          bad(fmt::format("{}: {}", name, *state), want,
+              fix_run("kvmrt-recover, then look for another cgroup with the same cpuset.cpus"));
+      if (!name.starts_with("kvmrt")) finding.level = Level::recommended;  // not one of ours
+      return finding;
+    }
     valid.push_back(fmt::format("{}: {}", name, *state));
   }
   if (valid.empty()) return not_applicable("no partition in use");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Catalogue section 2.8, first part: whether the VMs' memory and priorities can be had.
 #include <array>
+#include <cstdlib>
 #include <fmt/core.h>
 
 #include "base/bytes.h"
@@ -133,6 +134,7 @@ Finding plain_memory(const HostView& host, const Wanted& wanted) {
 struct Limit {
   std::string soft;
   bool capable = false;
+  bool ordinary_user = false;  ///< no capability at all: root may fare better
 };
 
 /// A line of /proc/self/limits, and whether the capability (its bit) makes it moot.
@@ -143,12 +145,14 @@ std::optional<Limit> limit_of(const HostView& host, std::string_view name, unsig
   for (const std::string_view line : lines_of(limits.text)) {
     if (!line.starts_with(name)) continue;
     const auto fields = fields_of(line.substr(name.size()));
-    if (!fields.empty()) limit = Limit{std::string(fields.front()), false};
+    if (!fields.empty()) limit = Limit{std::string(fields.front()), false, false};
   }
   for (const std::string_view line : lines_of(status.text)) {
     if (!limit || !line.starts_with("CapEff:")) continue;
     const std::string digits(trimmed(line.substr(7)));
-    limit->capable = ((std::strtoull(digits.c_str(), nullptr, 16) >> capability) & 1U) != 0;
+    const auto capabilities = std::strtoull(digits.c_str(), nullptr, 16);
+    limit->capable = ((capabilities >> capability) & 1U) != 0;
+    limit->ordinary_user = capabilities == 0;
   }
   return limit;
 }
@@ -158,10 +162,14 @@ Finding memory_lock(const HostView& host, const Wanted& /*wanted*/) {
   const std::string want = "unlimited, or CAP_IPC_LOCK";
   const auto limit = limit_of(host, "Max locked memory", kIpcLock);
   if (!limit) return unreadable(host, "/proc/self/limits", want);
-  return verdict(limit->capable || limit->soft == "unlimited",
-                 limit->capable ? "CAP_IPC_LOCK" : limit->soft + " bytes", want,
-                 "/etc/security/limits.d/kvmrt.conf: USER - memlock unlimited (units: "
-                 "LimitMEMLOCK=infinity)");
+  Finding finding = verdict(
+      limit->capable || limit->soft == "unlimited",
+      limit->capable ? "CAP_IPC_LOCK" : limit->soft + (limit->soft == "unlimited" ? "" : " bytes"),
+      want,
+      "/etc/security/limits.d/kvmrt.conf: USER - memlock unlimited (units: "
+      "LimitMEMLOCK=infinity)");
+  if (limit->ordinary_user) finding.level = Level::recommended;
+  return finding;
 }
 
 Finding priority_right(const HostView& host, const Wanted& wanted) {
@@ -175,9 +183,11 @@ Finding priority_right(const HostView& host, const Wanted& wanted) {
                "/etc/security/limits.d/kvmrt.conf: USER - rttime unlimited");
   const bool enough =
       limit->soft == "unlimited" || to_number(limit->soft).value_or(0) >= wanted.priority;
-  return verdict(limit->capable || enough,
-                 limit->capable ? "CAP_SYS_NICE" : "RTPRIO " + limit->soft, want,
-                 "/etc/security/limits.d/kvmrt.conf: USER - rtprio 99 (units: LimitRTPRIO=99)");
+  Finding finding =
+      verdict(limit->capable || enough, limit->capable ? "CAP_SYS_NICE" : "RTPRIO " + limit->soft,
+              want, "/etc/security/limits.d/kvmrt.conf: USER - rtprio 99 (units: LimitRTPRIO=99)");
+  if (limit->ordinary_user) finding.level = Level::recommended;
+  return finding;
 }
 
 constexpr std::array kChecks{

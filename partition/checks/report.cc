@@ -118,7 +118,7 @@ std::string summary(std::span<const Result> results, Status verdict, const Table
   std::string name(to_string(verdict));
   if (style.colour) name = fmt::format("{}{}\x1b[0m", colour_of(verdict), name);
   std::string text = fmt::format(
-      "Verdict: {}. {} checks: {} ok, {} warnings, {} failed, {} "
+      "Verdict: {}\n{} checks: {} ok, {} warnings, {} failed, {} "
       "unknown, {} not applicable\n",
       name, results.size(), count_of(results, Status::ok), count_of(results, Status::warning),
       count_of(results, Status::failed), count_of(results, Status::unknown),

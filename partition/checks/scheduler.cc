@@ -96,8 +96,9 @@ Finding machine_checks(const HostView& host, const Wanted& wanted) {
 Finding vm_statistics(const HostView& host, const Wanted& wanted) {
   const std::string path = "/proc/sys/vm/stat_interval";
   const std::string want = "10 or more";
-  if (kernel_version(host) >= KernelVersion{6, 8} &&
-      wanted.rt_cpus.subset_of(isolated_at_boot(host)))
+  const CpuSet isolated = isolated_at_boot(host) |
+                          cpus_of(host, "/sys/fs/cgroup/cpuset.cpus.isolated").value_or(CpuSet{});
+  if (kernel_version(host) >= KernelVersion{6, 8} && wanted.rt_cpus.subset_of(isolated))
     return good("this kernel leaves isolated CPUs out", want);
   const auto seconds = number_of(host, path);
   if (!seconds) return unreadable(host, path, want, fix_sysctl("vm.stat_interval", "10"));

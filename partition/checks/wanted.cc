@@ -26,7 +26,8 @@ void add_vm(Wanted& wanted, const WantedVm& vm) {
   wanted.pci.insert(wanted.pci.end(), vm.request.pci.begin(), vm.request.pci.end());
   if (!vm.request.rt) return;
   wanted.rt_vms.push_back(vm.request.name);
-  wanted.rt_cpus |= vm.plan.usable_cpus();
+  // The cpuset too: a plan with errors owns only what it could get.
+  wanted.rt_cpus |= vm.plan.usable_cpus() | (vm.plan.cpuset - vm.plan.offline_cpus);
   wanted.siblings |= vm.plan.offline_cpus;
   wanted.priority = std::max(wanted.priority, vm.request.realtime.priority);
   if (vm.budget_us > 0)
@@ -47,6 +48,9 @@ void judge_in_general(Wanted& wanted, const HostView& host, const std::string& s
 Wanted wanted_of(const HostView& host, std::span<const WantedVm> vms, const std::string& source) {
   Wanted wanted;
   for (const WantedVm& vm : vms) add_vm(wanted, vm);
+  // Also those that the plan cannot take down: the check says so.
+  for (const CpuId cpu : wanted.rt_cpus.members()) wanted.siblings |= siblings_of(host, cpu);
+  wanted.siblings -= wanted.rt_cpus;
   if (!wanted.rt()) judge_in_general(wanted, host, source);
   wanted.running = wanted.rt() && std::all_of(vms.begin(), vms.end(), [](const WantedVm& vm) {
                      return !vm.request.rt || vm.qemu.has_value();
