@@ -33,6 +33,7 @@ VmState full_state() {
   state.profile_digest = "abc";
   state.message = "broken \xff byte\nand line";
   state.exit_code = 12;
+  state.reported = {{{0, Tid(72)}}, {{"io0", Tid(73)}}};
   state.plan.name = "line3";
   state.plan.rt = true;
   state.plan.cpuset = {4, 5};
@@ -55,6 +56,8 @@ TEST(VmState, ComesBackFromItsFile) {
   const auto read = read_state(folder);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->plan, state.plan);
+  EXPECT_EQ(read->reported.vcpus, state.reported.vcpus);
+  EXPECT_EQ(read->reported.iothreads, state.reported.iothreads);
   EXPECT_EQ(read->supervisor, state.supervisor);
   EXPECT_EQ(read->qemu, state.qemu);
   EXPECT_EQ(read->memory, gib(2));
