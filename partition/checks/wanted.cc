@@ -26,8 +26,8 @@ void add_vm(Wanted& wanted, const WantedVm& vm) {
   wanted.pci.insert(wanted.pci.end(), vm.request.pci.begin(), vm.request.pci.end());
   if (!vm.request.rt) return;
   wanted.rt_vms.push_back(vm.request.name);
-  // The cpuset too: a plan with errors owns only what it could get.
-  wanted.rt_cpus |= vm.plan.usable_cpus() | (vm.plan.cpuset - vm.plan.offline_cpus);
+  // Not what it owns: that includes a sibling which cannot go offline.
+  wanted.rt_cpus |= vm.plan.cpuset - vm.plan.offline_cpus;
   wanted.siblings |= vm.plan.offline_cpus;
   wanted.priority = std::max(wanted.priority, vm.request.realtime.priority);
   if (vm.budget_us > 0)
