@@ -3,14 +3,90 @@
 
 #include <fmt/core.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
+#include "launcher/plan_json.h"
+#include "launcher/process.h"
+#include "launcher/state_folder.h"
+#include "partition/keeper.h"
 
 namespace kvmrt::launcher {
+namespace {
 
-int print_dry_run(const Blueprint& blueprint, const CommonOptions& /*common*/) {
+partition::Transition changes_of(const Blueprint& blueprint, bool this_host) {
+  partition::Lease lease;
+  lease.vm = blueprint.profile.name;
+  lease.uuid = blueprint.profile.uuid;
+  lease.supervisor = own_process();
+  lease.plan = blueprint.plan;
+  lease.request = blueprint.request;
+  if (!this_host)
+    return partition::Keeper::preview_on(blueprint.topology, {lease}, blueprint.policy);
+  const partition::Keeper keeper(partition::this_host(), state_root());
+  return keeper.preview({lease}, blueprint.policy);
+}
+
+std::string or_none(const std::string& text) { return text.empty() ? "none" : text; }
+
+void print_threads(const partition::VmPlan& plan) {
+  fmt::print("\nThreads:\n  {:<10} {:<16} {:<12} {:<6} {}\n", "CLASS", "NAME", "CPUS", "POLICY",
+             "PRIORITY");
+  for (const partition::ThreadPlan& thread : plan.threads) {
+    fmt::print("  {:<10} {:<16} {:<12} {:<6} {}\n", to_string(thread.thread_class), thread.name,
+               thread.cpus.empty() ? "any" : thread.cpus.list(),
+               to_string(thread.scheduling.policy), thread.scheduling.priority);
+  }
+}
+
+void print_changes(const std::vector<partition::Change>& changes) {
+  fmt::print("\nHost changes, in this order: {}\n",
+             changes.empty() ? "none" : std::to_string(changes.size()));
+  for (const partition::Change& change : changes) {
+    fmt::print("  {}: {} -> {}  ({}{})\n", change.knob, or_none(change.before),
+               or_none(change.after), change.reason,
+               change.disturbs ? "; disturbs other RT guests" : "");
+  }
+}
+
+void print_text(const Blueprint& blueprint, const std::vector<partition::Change>& changes) {
+  const partition::VmPlan& plan = blueprint.plan;
+  fmt::print("VM {}: {}, {} vCPU{}\n", plan.name, plan.rt ? "real-time" : "not real-time",
+             blueprint.profile.nr_vcpus, blueprint.profile.nr_vcpus == 1 ? "" : "s");
+  fmt::print("  owned CPUs         {}\n  of these offline   {}\n  emulator CPUs      {}\n",
+             or_none(plan.owned_cpus.list()), or_none(plan.offline_cpus.list()),
+             plan.emulator_cpus.empty() ? "any" : plan.emulator_cpus.list());
+  fmt::print("  housekeeping CPUs  {}\n  memory from nodes  {}\n",
+             or_none(plan.housekeeping_cpus.list()),
+             plan.numa_nodes.empty() ? "any" : plan.numa_nodes.list());
+  print_threads(plan);
+  print_changes(changes);
+  fmt::print("\nQEMU:\n  {}\n", to_shell(blueprint.invocation.argv));
+  if (blueprint.problems.empty()) return;
+  fmt::print("\nProblems:\n");
   for (const Problem& problem : blueprint.problems) fmt::print("{}\n", to_string(problem));
-  fmt::print("{}\n", to_shell(blueprint.invocation.argv));
-  return static_cast<int>(has_error(blueprint.problems) ? ExitCode::refused : ExitCode::done);
+}
+
+}  // namespace
+
+int print_dry_run(const Blueprint& blueprint, const CommonOptions& common) {
+  const bool refused = has_error(blueprint.problems);
+  partition::Transition transition;
+  if (!refused) transition = changes_of(blueprint, common.input.empty());
+  Problems problems = blueprint.problems;
+  problems.insert(problems.end(), transition.problems.begin(), transition.problems.end());
+  if (common.json) {
+    const auto made =
+        plan_json(blueprint.plan, blueprint.invocation.argv, transition.changes, problems);
+    fmt::print("{}\n", made.dump(2));
+  } else if (refused) {
+    throw Refused(problems);
+  } else {
+    Blueprint shown = blueprint;
+    shown.problems = std::move(problems);
+    print_text(shown, transition.changes);
+  }
+  return static_cast<int>(refused ? ExitCode::refused : ExitCode::done);
 }
 
 }  // namespace kvmrt::launcher

@@ -168,9 +168,7 @@ void take_cpus(const Blueprint& made, Keeper& keeper) {
   profiles::locate(problems, made.profile);
   if (!taken) throw Refused(problems);
   for (const Problem& problem : problems) log(Level::warning, to_string(problem));
-  for (const partition::Change& change : taken->changes)
-    log(Level::debug,
-        fmt::format("{}: {} -> {} ({})", change.knob, change.before, change.after, change.reason));
+  show_changes(taken->changes);
 }
 
 /// Gives the host back; exit code 5 where that failed in part.

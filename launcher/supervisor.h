@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -111,7 +112,8 @@ class Supervisor {
   int interrupts_ = 0;
   std::string start_failure_;
   ExitCode start_failure_code_ = ExitCode::failed;
-  std::string drift_;  ///< what could not be put right; "" when all is as planned
+  std::set<std::string> told_;  ///< drift of the host that was reported
+  std::string drift_;           ///< what could not be put right; "" when all is as planned
   Outcome outcome_;
 };
 

@@ -60,7 +60,10 @@ void Supervisor::check() {
   sweep();
   if (!charge_.profile.rt) return;
   try {
-    for (const Problem& problem : keeper_.repair().problems) log(Level::warning, problem.message);
+    for (const Problem& problem : keeper_.repair().problems) {
+      // What stays as it is, such as an IRQ that the kernel keeps, is told once.
+      if (told_.insert(problem.message).second) log(Level::warning, problem.message);
+    }
   } catch (const std::exception& error) {
     log(Level::error, fmt::format("host not as planned: {}", error.what()));
   }
