@@ -1,43 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The real kernel of this machine: needs root and two CPUs; gives back what it takes.
-#include <csignal>
 #include <gtest/gtest.h>
-#include <map>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/file.h"
-#include "partition/keeper.h"
-#include "partition/state.h"
 #include "tests/partition/keeper_fixture.h"
+#include "tests/partition/real_host.h"
 
 namespace kvmrt::partition {
 namespace {
-
-/// A child that lives until told otherwise.
-class Sleeper {
- public:
-  Sleeper() : pid_(::fork()) {
-    if (pid_ == 0) {
-      while (true) ::pause();
-    }
-  }
-  ~Sleeper() { end(); }
-  Sleeper(const Sleeper&) = delete;
-  Sleeper& operator=(const Sleeper&) = delete;
-  void end() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-  [[nodiscard]] int pid() const { return pid_; }
-
- private:
-  int pid_;
-};
-
-ProcessId identity(Host& host, int pid) { return {Pid(pid), host.task(Tid(pid))->start_time}; }
 
 /// The last CPU of this machine, on which a VM of one vCPU would live.
 Lease last_cpu(Host& host, const HostState& state, const Sleeper& supervisor) {
@@ -51,27 +20,6 @@ Lease last_cpu(Host& host, const HostState& state, const Sleeper& supervisor) {
   lease.plan.emulator_cpus = last;
   lease.plan.threads = {{ThreadClass::emulator, std::nullopt, "emulator", last, {}}};
   return lease;
-}
-
-std::map<std::string, std::string> picture(Host& host) {
-  Interest interest;
-  interest.owned = CpuSet::range(0, 63);
-  const HostState state = read_state(host, interest);
-  std::map<std::string, std::string> all = state.knobs;
-  for (const Task& task : state.tasks) {
-    if (!task.movable) continue;
-    all["task:" + to_string(task.tid) + ":" + std::to_string(task.start_time)] = task.cpus.list();
-  }
-  return all;
-}
-
-void expect_same(const std::map<std::string, std::string>& before,
-                 const std::map<std::string, std::string>& after) {
-  for (const auto& [knob, value] : before) {
-    const auto at = after.find(knob);
-    if (at == after.end()) continue;  // a task that ended, a device that went
-    EXPECT_EQ(at->second, value) << knob;
-  }
 }
 
 class RealHost : public testing::Test {
