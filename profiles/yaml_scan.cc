@@ -1,34 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include "profiles/text_scan.h"
 #include "profiles/yaml.h"
 
 namespace kvmrt::profiles {
 namespace {
 
 constexpr std::size_t kMostBrackets = 10'000;
-
-/// The length of the UTF-8 sequence at `at`, 0 when it is none (overlong and surrogates included).
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
-  };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const bool overlong = first == 0xE0 && byte(1) < 0xA0;
-    const bool surrogate = first == 0xED && byte(1) > 0x9F;
-    return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const bool overlong = first == 0xF0 && byte(1) < 0x90;
-    const bool beyond = first == 0xF4 && byte(1) > 0x8F;
-    return follows(1) && follows(2) && follows(3) && !overlong && !beyond ? 4 : 0;
-  }
-  return 0;
-}
 
 class Scan {
  public:
@@ -42,7 +21,7 @@ class Scan {
  private:
   std::size_t step(std::size_t at) {
     const char c = text_[at];
-    const std::size_t length = sequence_length(text_, at);
+    const std::size_t length = utf8_length(text_, at);
     if (length == 0) {
       refuse("bad-encoding", fmt::format("byte 0x{:02x} is not UTF-8; profiles are UTF-8 text",
                                          static_cast<unsigned char>(c)));
