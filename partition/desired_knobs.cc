@@ -150,8 +150,11 @@ class Wisher {
   }
 
   void interrupt(const Irq& irq) {
-    if (!division_.rt) return;
     const std::string knob = irq.knob();
+    if (!division_.rt) {
+      mask(knob, "interrupts leave offline CPUs (" + irq.actions + ")");
+      return;
+    }
     if (const auto rule = irq_rule(irq, ledger_.policy)) {
       const CpuSet cpus = *rule - division_.offline;
       if (!cpus.empty()) want(knob, cpus.list(), "host.yaml: irqs (" + irq.actions + ")", false);

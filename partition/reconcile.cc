@@ -40,6 +40,7 @@ class Settler {
     Desired wanted = desired(state, ledger_);
     auto steps = diff(state, ledger_, wanted);
     record(state, wanted, ledger_);
+    taken_ = divide(state, ledger_).taken;
     if (!steps.empty()) {
       begin();
       state = passes(std::move(steps), wanted);
@@ -97,6 +98,7 @@ class Settler {
       if (steps.empty()) break;
     }
     for (const Step& step : steps) unsettled(step);
+    tell_lagging();
     return state;
   }
 
@@ -123,14 +125,7 @@ class Settler {
     if (outcome == Outcome::managed && resolve_ == Resolve::best && changed_by_us(step))
       throw SystemError("write", step.change.knob, EIO);
     refused_.insert(id_of(step));
-    if (outcome == Outcome::managed) {
-      settled_.problems.push_back(failure(
-          "irq-managed",
-          fmt::format("{} stays at {}: the kernel manages this interrupt; it fires there only for "
-                      "work submitted there",
-                      step.change.knob, step.change.before),
-          Severity::warning));
-    }
+    if (outcome == Outcome::managed) tell_managed(step);
     if (outcome == Outcome::stuck) {
       settled_.problems.push_back(
           failure("task-not-movable",
@@ -138,6 +133,42 @@ class Settler {
                               step.change.reason, to_string(step.task), step.before.list()),
                   Severity::warning));
     }
+  }
+
+  /// Where an interrupt goes in truth; its mask may be wider.
+  CpuSet effective(const std::string& knob) {
+    const auto text = host_.read(knob.substr(0, knob.rfind('/')) + "/effective_affinity_list");
+    return text ? CpuSet::from_list(*text).value_or(CpuSet{}) : CpuSet{};
+  }
+
+  void tell_managed(const Step& step) {
+    const std::string& knob = step.change.knob;
+    CpuSet cpus = effective(knob);
+    if (cpus.empty()) cpus = CpuSet::from_list(step.change.before).value_or(CpuSet{});
+    if (!cpus.intersects(taken_)) return;
+    settled_.problems.push_back(failure(
+        "irq-managed",
+        fmt::format("{} stays on CPU {}: the kernel manages this interrupt; it fires there only "
+                    "for work submitted there",
+                    knob, cpus.list()),
+        Severity::warning));
+  }
+
+  /// x86 moves a vector at its next interrupt: an idle one still points at the old CPU.
+  void tell_lagging() {
+    std::string late;
+    for (const Step& step : settled_.steps) {
+      const std::string& knob = step.change.knob;
+      if (!knob.ends_with("/smp_affinity_list") || given_up_.contains(knob)) continue;
+      if (!effective(knob).intersects(taken_)) continue;
+      const std::string_view folder(knob.data(), knob.rfind('/'));
+      late += (late.empty() ? "" : ",") + std::string(folder.substr(folder.rfind('/') + 1));
+    }
+    if (late.empty()) return;
+    settled_.problems.push_back(
+        failure("irq-lags",
+                fmt::format("interrupts {} leave the owned CPUs with their next occurrence", late),
+                Severity::warning));
   }
 
   [[nodiscard]] bool changed_by_us(const Step& step) const {
@@ -219,6 +250,7 @@ class Settler {
   const Save& save_;
   Resolve resolve_;
   Settled settled_;
+  CpuSet taken_;
   std::set<std::string> given_up_;             ///< not tried again; told as problems where worth it
   std::set<std::string> refused_;              ///< of this pass
   std::set<std::string> unsettled_;            ///< at the end

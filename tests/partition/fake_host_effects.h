@@ -160,6 +160,7 @@ inline int FakeHost::hotplug(const std::string& path, bool up) {
     tasks_lose(cpu);
     for (auto& [name, value] : files) {
       if (!name.ends_with("/smp_affinity_list")) continue;
+      if (managed_irqs.contains(number_in(name, "/proc/irq/"))) continue;  // shut down, mask kept
       if (!CpuSet::from_list(value)->intersects(online_)) value = online_.list();
     }
   }
