@@ -102,6 +102,13 @@ QemuVersion version_of(const std::string& binary) {
   }
 }
 
+/// A dry run needs no rights; that a launch will is worth knowing.
+Problems without_rights(Problems problems) {
+  for (Problem& problem : problems)
+    if (about_rights(problem)) problem.severity = Severity::warning;
+  return problems;
+}
+
 QemuInvocation invocation_of(const Blueprint& made, const BlueprintOptions& options) {
   Surroundings around;
   around.accelerator = made.accelerator;
@@ -161,7 +168,7 @@ Blueprint make_blueprint(const BlueprintOptions& options) {
   if (options.common.input.empty() && !has_error(made.problems)) {
     const auto facts = probe_preflight(made.profile, made.plan, made.invocation, kvm);
     auto permit = preflight(made.profile, made.plan, kvm, facts);
-    append(made.problems, permit.problems());
+    append(made.problems, options.dry_run ? without_rights(permit.problems()) : permit.problems());
     if (permit) made.permit = std::move(permit).value();
   }
   profiles::locate(made.problems, made.profile);

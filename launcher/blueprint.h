@@ -25,6 +25,7 @@ struct BlueprintOptions {
   std::string profile;      ///< a path, or the name of a VM in the folder of -f
   std::string accelerator;  ///< --accel: instead of the profile's; "": none
   bool console = false;
+  bool dry_run = false;  ///< nothing will be carried out: rights that we lack are warnings
 };
 
 struct Blueprint {

@@ -70,6 +70,7 @@ int cmd_launch(int argc, char** argv) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   set_log(argv[0], options.blueprint.common.verbose);
+  options.blueprint.dry_run = options.dry_run;
   Blueprint blueprint = make_blueprint(options.blueprint);
   if (options.dry_run) return print_dry_run(blueprint, options.blueprint.common);
   print_warnings(blueprint.problems);

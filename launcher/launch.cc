@@ -187,6 +187,7 @@ void write_end(const VmFolder& folder, VmState state, ExitCode code, const std::
   state.message = text;
   state.exit_code = static_cast<int>(code);
   ::unlink(folder.qmp_socket().c_str());
+  ::unlink(folder.monitor_socket().c_str());
   write_state(folder, state);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The folder under which everything about running VMs lives: ${KVMRT_RUNDIR:-/run/kvmrt}, mode
 // 0700, on a tmpfs, so that a reboot forgets it together with the VMs.
-//   vms/NAME/lock  state.json  qmp.sock  console.log  qemu.log (+ .1 .2 …)
+//   vms/NAME/lock  state.json  qmp.sock  monitor.sock  console.log  qemu.log (+ .1 .2 …)
 #pragma once
 
 #include <filesystem>
@@ -25,7 +25,8 @@ class VmFolder {
   [[nodiscard]] std::filesystem::path lock() const { return path_ / "lock"; }
   [[nodiscard]] std::filesystem::path state() const { return path_ / "state.json"; }
   [[nodiscard]] std::filesystem::path qmp_socket() const { return path_ / "qmp.sock"; }
-  [[nodiscard]] std::filesystem::path control_socket() const { return path_ / "control.sock"; }
+  /// For users: many at once, through the supervisor.
+  [[nodiscard]] std::filesystem::path monitor_socket() const { return path_ / "monitor.sock"; }
   [[nodiscard]] std::filesystem::path console_log() const { return path_ / "console.log"; }
   [[nodiscard]] std::filesystem::path qemu_log() const { return path_ / "qemu.log"; }
   [[nodiscard]] std::filesystem::path supervisor_log() const { return path_ / "supervisor.log"; }

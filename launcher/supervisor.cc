@@ -120,6 +120,7 @@ void Supervisor::finish(const QemuExited& exit) {
   if (console_) console_->finish();
   console_.reset();
   promote_watch_.reset();
+  proxy_.reset();
   guest_.monitor().close();
   for (Timer* timer : {&limit_, &repeat_, &drain_, &check_, &sweep_, &watchdog_, &promote_})
     timer->cancel();
@@ -129,6 +130,7 @@ void Supervisor::finish(const QemuExited& exit) {
 }
 
 void Supervisor::on_monitor_event(const qmp::Event& event) {
+  if (proxy_) proxy_->publish(event);
   if (event.name == "SHUTDOWN") {
     handle(GuestShutdown{flag_of(event.data, "guest"), text_of(event.data, "reason")});
   } else if (event.name == "GUEST_PANICKED") {

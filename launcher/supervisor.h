@@ -27,6 +27,7 @@
 #include "partition/keeper.h"
 #include "profiles/profile.h"
 #include "qmp/message.h"
+#include "qmp/proxy.h"
 
 namespace kvmrt::launcher {
 
@@ -62,6 +63,7 @@ class Supervisor {
   boost::asio::awaitable<void> take_over();
   void start_failed(std::exception_ptr why);
   void guest_runs();
+  void open_proxy(const qmp::Greeting& greeting);
   [[nodiscard]] Outcome failed_start(const QemuExited& exit) const;
 
   // Events to actions (supervisor.cc).
@@ -100,6 +102,7 @@ class Supervisor {
   Timer limit_{io_}, repeat_{io_}, drain_{io_}, check_{io_}, sweep_{io_}, watchdog_{io_},
       promote_{io_};
   Guest guest_;
+  std::optional<qmp::Proxy> proxy_;
   std::optional<Console> console_;
   std::optional<TextWatch> promote_watch_;
   Lifecycle life_;

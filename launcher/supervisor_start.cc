@@ -3,12 +3,16 @@
 #include <ctime>
 #include <fmt/core.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "launcher/log.h"
 #include "launcher/log_files.h"
 #include "launcher/notify.h"
 #include "launcher/supervisor.h"
 #include "qmp/commands.h"
+#include "qmp/listen.h"
+#include "qmp/proxy_rules.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -30,12 +34,31 @@ awaitable<void> Supervisor::begin() {
   const qmp::Greeting greeting = co_await guest_.greet();
   log(Level::debug, fmt::format("QEMU {}.{}.{} answers", greeting.version.major,
                                 greeting.version.minor, greeting.version.micro));
+  open_proxy(greeting);
   co_await guest_.find_threads();
   charge_.state.reported = guest_.reported();
   if (charge_.adopted)
     co_await take_over();
   else
     co_await prove_and_run();
+}
+
+void Supervisor::open_proxy(const qmp::Greeting& greeting) {
+  qmp::ProxyHooks hooks;
+  // -smp maxcpus is nr_vcpus, so no vCPU can be added that would want a place.
+  hooks.judge = [](const std::string& command, const nlohmann::json& arguments) {
+    return qmp::judge_command(command, arguments, {.cpu_hotplug = false});
+  };
+  // New devices bring threads with them.
+  hooks.done = [this](const std::string&, const nlohmann::json&, bool) {
+    if (running_ && !finished_) sweep_soon();
+  };
+  try {
+    proxy_.emplace(io_, qmp::listen_at(charge_.folder.monitor_socket(), 16), guest_.monitor(),
+                   greeting, std::move(hooks));
+  } catch (const SystemError& error) {
+    log(Level::warning, fmt::format("no monitor socket for users: {}", error.what()));
+  }
 }
 
 awaitable<void> Supervisor::prove_and_run() {
