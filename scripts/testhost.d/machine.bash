@@ -7,7 +7,7 @@
 # and each text of init.
 make_initramfs() {
   local image
-  image=$1/testhost-$(cat "$here"/testhost.d/{init,machine.bash} | sha256sum | cut -c1-12).cpio.gz
+  image=$1/testhost-$(cat "$here"/{testhost.d/{init,machine.bash},lib/initramfs.bash} | sha256sum | cut -c1-12).cpio.gz
   if [[ ! -e $image ]]; then
     rm -f "$1"/testhost-*.cpio.gz
     pack_initramfs "$image" "$here/testhost.d/init" "$1" root=virtio_pci,9pnet_virtio,9p,overlay
