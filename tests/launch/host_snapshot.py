@@ -24,7 +24,6 @@ KNOBS = [
     "/sys/devices/system/cpu/cpu*/online",
     "/sys/devices/system/cpu/cpu*/power/pm_qos_resume_latency_us",
     "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
-    "/sys/bus/workqueue/devices/*/cpumask",
     "/sys/kernel/debug/sched/fair_server/cpu*/runtime",
     "/sys/fs/cgroup/*/cpuset.cpus",
     "/sys/fs/cgroup/*/cpuset.cpus.partition",
