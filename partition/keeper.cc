@@ -75,7 +75,7 @@ Keeper::Keeper(std::shared_ptr<Host> host, std::filesystem::path run_dir)
 Keeper::~Keeper() = default;
 
 Transition Keeper::preview(const std::vector<Lease>& more, const HostPolicy& policy) const {
-  Ledger ledger = load_ledger(*host_, run_dir_);
+  Ledger ledger = peek_ledger(*host_, run_dir_);
   std::erase_if(ledger.leases, [this](const Lease& lease) { return !alive(lease); });
   ledger.policy = policy;
   const HostState state = read_state(*host_, interest_of(ledger, more));
@@ -152,7 +152,8 @@ Released Keeper::release(const std::string& vm) {
 }
 
 Released Keeper::recover() {
-  if (!std::filesystem::exists(ledger_path(run_dir_))) return {};
+  std::error_code unreadable;
+  if (!std::filesystem::exists(ledger_path(run_dir_), unreadable) && !unreadable) return {};
   Session session(*this);
   Settled settled = session.recover();
   return {changes_of(settled.steps), std::move(settled.problems), std::move(settled.left)};
@@ -167,17 +168,17 @@ std::string Keeper::forget_damaged_ledger() {
   return aside;
 }
 
-std::vector<Lease> Keeper::leases() const { return load_ledger(*host_, run_dir_).leases; }
+std::vector<Lease> Keeper::leases() const { return peek_ledger(*host_, run_dir_).leases; }
 
 CpuSet Keeper::taken_offline() const {
-  const Ledger ledger = load_ledger(*host_, run_dir_);
+  const Ledger ledger = peek_ledger(*host_, run_dir_);
   return held_offline(ledger);
 }
 
 bool Keeper::alive(const Lease& lease) const { return lease_lives(*host_, lease); }
 
 Transition Keeper::drift() const {
-  const Ledger ledger = load_ledger(*host_, run_dir_);
+  const Ledger ledger = peek_ledger(*host_, run_dir_);
   return find_drift(*host_, ledger);
 }
 
@@ -190,7 +191,7 @@ Transition Keeper::repair() {
 }
 
 std::string Keeper::cgroup_of(const std::string& vm) const {
-  const Ledger ledger = load_ledger(*host_, run_dir_);
+  const Ledger ledger = peek_ledger(*host_, run_dir_);
   const auto record = ledger.knobs.find(partition_knob(vm));
   if (record == ledger.knobs.end() || record->second.written.empty()) return "";
   return partition_knob(vm) + "/vm";

@@ -65,6 +65,15 @@ Ledger load_ledger(Host& host, const std::filesystem::path& run_dir) {
   }
 }
 
+Ledger peek_ledger(Host& host, const std::filesystem::path& run_dir) {
+  try {
+    return load_ledger(host, run_dir);
+  } catch (const SystemError& error) {
+    if (error.error_number() != EACCES && error.error_number() != EPERM) throw;
+    return {};
+  }
+}
+
 void save_ledger(Host& host, const std::filesystem::path& run_dir, const Ledger& ledger) {
   const auto path = ledger_path(run_dir);
   if (ledger.idle()) {
