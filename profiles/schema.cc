@@ -16,7 +16,10 @@ using nlohmann::ordered_json;
 
 ordered_json words_as_enum(std::string_view alternatives) {
   ordered_json words = ordered_json::array();
-  for (const std::string_view word : words_of(alternatives)) words.push_back(std::string(word));
+  for (const std::string_view word : words_of(alternatives)) {
+    words.push_back(std::string(word));
+    if (word == "on" || word == "off") words.push_back(word == "on");  // as YAML 1.1 reads them
+  }
   return {{"enum", words}};
 }
 
