@@ -55,6 +55,11 @@ Table disk_keys() {
                                          .fallback = "virtio",
                                          .allowed = "virtio|scsi|nvme|sata|ide",
                                          .help = "How it is attached."}),
+  };
+}
+
+Table disk_io_keys() {
+  return {
       item<&Profile::disks, &Disk::cache>(
           {.name = "disks[].cache",
            .type = Type::choice,
@@ -217,6 +222,11 @@ Table other_keys() {
                                                           .type = Type::bytes,
                                                           .required = true,
                                                           .help = "A power of two."}),
+  };
+}
+
+Table watchdog_keys() {
+  return {
       section({.name = "watchdog",
                .short_for = "watchdog.model",
                .help = "A watchdog that the guest must feed."}),
@@ -236,7 +246,8 @@ Table other_keys() {
 
 Table device_keys() {
   Table all = iothread_keys();
-  for (const Table& part : {disk_keys(), network_keys(), console_keys(), other_keys()})
+  for (const Table& part :
+       {disk_keys(), disk_io_keys(), network_keys(), console_keys(), other_keys(), watchdog_keys()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

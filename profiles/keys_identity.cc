@@ -93,9 +93,7 @@ Node write_rt_memory(const Key& key, const void* root, std::size_t /*index*/) {
   return write_value(key, static_cast<const Profile*>(root)->rt_memory);
 }
 
-}  // namespace
-
-Table identity_keys() {
+Table name_keys() {
   return {
       value<&Profile::name>(
           {.name = "name", .type = Type::name, .required = true, .help = "Unique on the host."}),
@@ -104,6 +102,11 @@ Table identity_keys() {
       value<&Profile::title>({.name = "title", .fallback = "\"\"", .help = "One line for people."}),
       value<&Profile::description>(
           {.name = "description", .fallback = "\"\"", .help = "What the VM is for."}),
+  };
+}
+
+Table attribute_keys() {
+  return {
       value<&Profile::nr_vcpus>({.name = "nr_vcpus",
                                  .type = Type::integer,
                                  .fallback = "1",
@@ -150,6 +153,15 @@ Table identity_keys() {
                                   .fallback = "true",
                                   .help = "Started by a bare 'kvmrt boot'."}),
   };
+}
+
+}  // namespace
+
+Table identity_keys() {
+  Table all = name_keys();
+  const Table more = attribute_keys();
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
 }
 
 }  // namespace kvmrt::profiles
