@@ -17,7 +17,7 @@ class Refusals(harness.LaunchTest):
         path = self.folder / "bad.yaml"
         path.write_text(textwrap.dedent(text))
         before = host_snapshot.knobs()
-        found = self.run_tool("launch", "-f", self.folder / "none", path)
+        found = self.run_tool("launch", "-f", self.folder / "none", path, limit=20)
         self.assertEqual((found.returncode, found.stdout), (3, ""), found.stderr)
         self.assertEqual(host_snapshot.knobs(), before)
         self.assertEqual(list(self.qemus()), [])
