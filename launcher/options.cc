@@ -2,6 +2,7 @@
 #include "launcher/options.h"
 
 #include <iostream>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -10,17 +11,41 @@
 namespace kvmrt::launcher {
 namespace {
 
+constexpr std::size_t kColumn = 28;  ///< where descriptions begin
+
 /// CLI11's own layout, without its "OPTIONS" usage decoration.
 class HelpFormatter : public CLI::Formatter {
  public:
-  HelpFormatter() { column_width(28); }
+  HelpFormatter() { column_width(kColumn); }
 };
+
+/// A line of help in 80 columns; what does not fit goes on below, an option's in the column of the
+/// descriptions.
+std::string wrapped(std::string line) {
+  constexpr std::size_t kWidth = 80;
+  const std::string indent(line.starts_with(' ') ? kColumn : 0, ' ');
+  std::string text;
+  while (line.size() > kWidth) {
+    const std::size_t space = line.rfind(' ', kWidth);
+    if (space == std::string::npos || space <= indent.size()) break;
+    text += line.substr(0, space) + "\n";
+    line = indent + line.substr(space + 1);
+  }
+  return text + line + "\n";
+}
+
+std::string in_80_columns(const std::string& help) {
+  std::string text;
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) text += wrapped(line);
+  return text;
+}
 
 }  // namespace
 
 void add_config_option(CLI::App& app, CommonOptions& options) {
   app.add_option("-f,--config", options.config,
-                 "a profile file or a folder of them (default /etc/kvmrt)")
+                 "profile file, or folder of them (default /etc/kvmrt)")
       ->type_name("PATH");
 }
 
@@ -39,8 +64,7 @@ void add_set_option(CLI::App& app, CommonOptions& options) {
 }
 
 void add_input_option(CLI::App& app, CommonOptions& options) {
-  app.add_option("--input", options.input,
-                 "plan for another machine: an hwloc XML file or a synthetic description")
+  app.add_option("--input", options.input, "another machine: hwloc XML file, or a description")
       ->type_name("SOURCE");
 }
 
@@ -55,7 +79,7 @@ std::optional<int> parse_options(CLI::App& app, int argc, char** argv, const std
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+    std::cout << in_80_columns(app.help());
     return static_cast<int>(ExitCode::done);
   } catch (const CLI::CallForVersion&) {
     std::cout << name << " " << KVMRT_VERSION << "\n";
