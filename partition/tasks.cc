@@ -13,8 +13,16 @@ class Family {
   explicit Family(const HostState& state) {
     leaders_.reserve(state.tasks.size());
     for (const Task& task : state.tasks) {
-      if (task.tid.value() == task.process.value()) leaders_[task.tid.value()] = &task;
+      if (task.tid.value() != task.process.value()) continue;
+      leaders_[task.tid.value()] = &task;
+      children_[task.parent.value()].push_back(task.tid.value());
     }
+  }
+
+  [[nodiscard]] const std::vector<int>& children(Pid pid) const {
+    static const std::vector<int> kNone;
+    const auto at = children_.find(pid.value());
+    return at == children_.end() ? kNone : at->second;
   }
 
   [[nodiscard]] const Task* process(Pid pid) const {
@@ -35,6 +43,7 @@ class Family {
 
  private:
   std::unordered_map<int, const Task*> leaders_;
+  std::unordered_map<int, std::vector<int>> children_;
 };
 
 /// "vhost-1234", "kvm-pit/1234", "kvm-nx-lpage-recovery-1234".
@@ -47,24 +56,35 @@ bool helps(const Task& task, Pid qemu) {
   return before == '-' || before == '/';
 }
 
-bool is(const Task& task, const ProcessId& process) {
-  return task.process == process.pid && task.start_time == process.start_time;
+/// Processes below that one, itself included; none when the number has another owner now.
+std::unordered_set<int> below(const Family& family, const ProcessId& top) {
+  std::unordered_set<int> found;
+  const Task* first = family.process(top.pid);
+  if (first == nullptr || first->start_time != top.start_time) return found;
+  std::vector<int> open{top.pid.value()};
+  while (!open.empty()) {
+    const int pid = open.back();
+    open.pop_back();
+    if (!found.insert(pid).second) continue;
+    const auto& children = family.children(Pid(pid));
+    open.insert(open.end(), children.begin(), children.end());
+  }
+  return found;
 }
 
-bool belongs(const Task& task, const Lease& lease, const Family& family) {
-  if (lease.qemu && helps(task, lease.qemu->pid)) return true;
-  if (task.kernel) return false;
-  bool found = false;
-  family.up_from(task.process, [&](const Task& ancestor) {
-    if (lease.qemu && is(ancestor, *lease.qemu)) found = true;
-    // Spawned by the supervisor and confined to the VM's CPUs: QEMU before it is marked. The
-    // supervisor itself is the host's.
-    if (is(ancestor, lease.supervisor) && ancestor.process != task.process &&
-        task.cpus.subset_of(lease.plan.owned_cpus))
-      found = true;
-    return found;
-  });
-  return found;
+void add_tasks_of(const Lease& lease, const HostState& state, const Family& family,
+                  std::unordered_set<int>& all) {
+  const auto qemu = lease.qemu ? below(family, *lease.qemu) : std::unordered_set<int>{};
+  auto spawned = below(family, lease.supervisor);
+  spawned.erase(lease.supervisor.pid.value());  // the supervisor itself is the host's
+  for (const Task& task : state.tasks) {
+    const bool helper = lease.qemu && helps(task, lease.qemu->pid);
+    const bool guest = qemu.contains(task.process.value());
+    // Spawned by the supervisor and confined to the VM's CPUs: QEMU before it is marked.
+    const bool unmarked =
+        spawned.contains(task.process.value()) && task.cpus.subset_of(lease.plan.owned_cpus);
+    if (helper || guest || unmarked) all.insert(task.tid.value());
+  }
 }
 
 /// Interrupt threads follow their interrupt by themselves; the kernel resets their masks.
@@ -176,11 +196,7 @@ std::unordered_set<int> tasks_of_vms(const HostState& state, const std::vector<L
   std::unordered_set<int> found;
   if (leases.empty()) return found;
   const Family family(state);
-  for (const Task& task : state.tasks) {
-    if (std::any_of(leases.begin(), leases.end(),
-                    [&](const Lease& lease) { return belongs(task, lease, family); }))
-      found.insert(task.tid.value());
-  }
+  for (const Lease& lease : leases) add_tasks_of(lease, state, family, found);
   return found;
 }
 
