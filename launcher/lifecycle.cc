@@ -73,6 +73,14 @@ Actions came_to_end(Lifecycle& life, Cause cause, Rule rule, const std::string& 
   return actions;
 }
 
+/// Another client of the monitor reset the machine. QEMU made an end of it (-action
+/// reboot=shutdown), so that the reset is ours to do.
+Actions on_reset_from_outside(Lifecycle& life) {
+  if (life.stage == Stage::stopping)
+    return life.step == StopStep::power_down ? begin_quit(life) : Actions{};
+  return {info("guest reset through the monitor"), Restart{}};
+}
+
 Actions on_shutdown(Lifecycle& life, const GuestShutdown& event) {
   if (event.reason == "guest-shutdown")
     return came_to_end(life, Cause::guest_power_off, life.rules.on_poweroff, "guest powered off");
@@ -80,6 +88,7 @@ Actions on_shutdown(Lifecycle& life, const GuestShutdown& event) {
     return came_to_end(life, Cause::guest_reboot, life.rules.on_reboot, "guest reboots");
   if (event.reason == "guest-panic")
     return came_to_end(life, Cause::guest_panic, life.rules.on_crash, "guest panicked");
+  if (event.reason == "host-qmp-system-reset") return on_reset_from_outside(life);
   if (life.cause == Cause::none && life.step < StopStep::quit) {
     if (event.reason == "host-qmp-quit") life.cause = Cause::quit_from_outside;
     if (event.reason == "host-signal") life.cause = Cause::signal_from_outside;

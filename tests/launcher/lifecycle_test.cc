@@ -130,6 +130,16 @@ TEST(LifecyclePause, AGuestResumedBySomebodyElseIsProvenAgain) {
   EXPECT_EQ(life.stage, Stage::running);
 }
 
+TEST(LifecycleRestart, AResetByAnotherClientOfTheMonitorIsDoneForIt) {
+  const GuestShutdown reset{false, "host-qmp-system-reset"};
+  Lifecycle life;
+  life.rules.on_reboot = Rule::end;
+  EXPECT_TRUE(has<Restart>(on_event(life, reset)));
+  EXPECT_EQ(life.stage, Stage::running);
+  on_event(life, StopAsked{"SIGTERM"});
+  EXPECT_TRUE(has<Quit>(on_event(life, reset)));
+}
+
 TEST(LifecycleFault, AnInternalErrorOfKvmEndsTheRunAsAFailureOfQemu) {
   Lifecycle life;
   EXPECT_TRUE(has<Quit>(on_event(life, GuestStopped{"internal-error"})));
