@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""Every thread where the profile says, for guests of other shapes than the plainest."""
+
+import json
+import os
+import signal
+import socket
+
+import harness
+import kernel
+from harness import HOUSEKEEPING, RT_CPU, rom
+
+
+class Placement(harness.LaunchTest):
+    needs_real_time = True
+
+    def start(self, profile, *arguments):
+        return self.begin(profile, *arguments).until_state("running").until_said("guest runs")
+
+    def boot(self):
+        return {"firmware": str(rom("SAY=halts"))}
+
+    def threads(self, guest):
+        """Name: thread; the two ways to name a vCPU's are made one."""
+        return {thread.name.split("/")[0]: thread for thread in kernel.threads(guest.qemu())}
+
+    def test_round_robin_and_a_priority_of_its_own(self):
+        wishes = {"emulator_cpuset": "housekeeping", "policy": "rr", "priority": 3}
+        guest = self.start(self.rt_profile(boot=self.boot(), realtime=wishes))
+        vcpu = self.threads(guest)["CPU 0"]
+        self.assertEqual((vcpu.cpus, vcpu.policy, vcpu.priority), ({RT_CPU}, os.SCHED_RR, 3))
+        self.assertEqual(guest.stop(), 0)
+
+    def test_the_first_cpu_is_the_emulators_and_the_others_are_the_vcpus(self):
+        first = min(HOUSEKEEPING)
+        guest = self.start(self.profile(boot=self.boot(), nr_vcpus=2, cpuset=f"{first},{RT_CPU}"))
+        for name, thread in self.threads(guest).items():
+            wanted = {RT_CPU} if name.startswith("CPU ") else {first}
+            self.assertEqual((name, thread.cpus, thread.policy), (name, wanted, 0))
+        self.assertEqual(guest.stop(), 0)
+
+    def test_a_cpuset_of_one_takes_everything(self):
+        guest = self.start(self.profile(boot=self.boot(), cpuset=str(RT_CPU)))
+        for name, thread in self.threads(guest).items():
+            self.assertEqual((name, thread.cpus), (name, {RT_CPU}))
+        self.assertEqual(guest.stop(), 0)
+
+    def test_without_wishes_nothing_is_moved(self):
+        mine = os.sched_getaffinity(0)
+        guest = self.start(self.profile(boot=self.boot()))
+        for name, thread in self.threads(guest).items():
+            self.assertEqual((name, thread.cpus, thread.policy), (name, mine, 0))
+        self.assertEqual(guest.stop(), 0)
+
+    def test_iothreads_live_with_the_emulator(self):
+        guest = self.start(self.rt_profile(boot=self.boot(), iothreads=[{"name": "io0"}]))
+        iothread = self.threads(guest)["IO io0"]
+        self.assertLessEqual(iothread.cpus, HOUSEKEEPING)
+        self.assertEqual(iothread.policy, 0)
+        rows = {row["name"]: row["class"] for row in self.stat("-t")[guest.name]["threads"]}
+        self.assertEqual(rows["io0"], "iothread")
+        self.assertEqual(guest.stop(), 0)
+
+    def test_emulator_threads_may_have_a_policy_of_their_own(self):
+        wishes = {"emulator_cpuset": "housekeeping", "emulator": {"policy": "fifo", "priority": 1},
+                  "priority": 2}
+        guest = self.start(self.rt_profile(boot=self.boot(), realtime=wishes))
+        threads = {thread.tid: thread for thread in kernel.threads(guest.qemu())}
+        main = threads[guest.qemu()]
+        self.assertEqual((main.policy, main.priority, main.reset_on_fork), (os.SCHED_FIFO, 1, True))
+        self.assertEqual(self.threads(guest)["CPU 0"].priority, 2)
+        self.assertEqual(guest.stop(), 0)
+
+    def test_a_vm_may_be_named_in_a_folder_of_profiles(self):
+        folder = self.folder / "profiles"
+        folder.mkdir()
+        made = json.loads(self.profile(boot={"firmware": str(rom("OFFQ35"))}).read_text())
+        (folder / "any.yaml").write_text(json.dumps(made))
+        found = self.run_tool("launch", "-f", folder, made["name"])
+        self.assertEqual(found.returncode, 0, found.stderr)
+        found = self.run_tool("launch", "-f", folder, "another")
+        self.assertEqual(found.returncode, 3)
+        self.assertIn("no VM named another", found.stderr)
+        self.assertIn(made["name"], found.stderr)
+
+
+class OtherClients(harness.LaunchTest):
+    """A user talks to QEMU beside the supervisor, through its proxy."""
+
+    def start(self, profile=None):
+        guest = self.begin(profile or self.profile(boot={"firmware": str(rom("SAY=halts"))}))
+        guest.until_state("running").until_said("guest runs")
+        path = self.run_dir / "vms" / guest.name / "monitor.sock"
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(10)
+        client.connect(str(path))
+        self.lines = client.makefile("rw")
+        self.assertIn("QMP", json.loads(self.lines.readline()))
+        self.ask("qmp_capabilities")
+        return guest
+
+    def ask(self, command, **arguments):
+        asked = {"execute": command, "id": command, "arguments": arguments}
+        self.lines.write(json.dumps(asked) + "\n")
+        self.lines.flush()
+        while True:
+            reply = json.loads(self.lines.readline())
+            if reply.get("id") == command:
+                return reply
+
+    def test_a_guest_that_is_paused_and_resumed_is_told_so(self):
+        guest = self.start()
+        self.assertIn("return", self.ask("stop"))
+        guest.until_state("paused")
+        self.assertEqual(self.stat()[guest.name]["state"], "paused")
+        self.assertIn("return", self.ask("cont"))
+        guest.until_state("running")
+        self.assertEqual(self.ask("query-status")["return"]["status"], "running")
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_a_quit_from_outside_is_12(self):
+        guest = self.start()
+        self.ask("quit")
+        self.said(guest, 12, "told to quit by another client")
+
+    def test_a_reset_from_outside_restarts_the_guest_in_place(self):
+        guest = self.start()
+        qemu, console = guest.qemu(), self.run_dir / "vms" / guest.name / "console.log"
+        harness.until("it spoke", lambda: console.read_text().count("halts") == 1)
+        self.assertIn("return", self.ask("system_reset"))
+        harness.until("it speaks again", lambda: console.read_text().count("halts") == 2, 10)
+        self.assertEqual((guest.qemu(), guest.state()["status"]), (qemu, "running"))
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_a_power_button_from_outside_is_passed_on(self):
+        guest = self.start()
+        self.assertIn("return", self.ask("system_powerdown"))
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_how_a_guest_ends_is_not_the_clients_to_decide(self):
+        guest = self.start()
+        self.assertIn("error", self.ask("set-action", reboot="reset"))
+        self.assertEqual(self.ask("query-status")["return"]["status"], "running")
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_an_iothread_made_later_is_placed(self):
+        reason = harness.no_real_time()
+        if reason:
+            self.skipTest(reason)
+        guest = self.start(self.rt_profile(boot={"firmware": str(rom("SAY=halts"))}))
+        made = self.ask("object-add", **{"qom-type": "iothread", "id": "late"})
+        self.assertIn("return", made)
+
+        def late():
+            return [t for t in kernel.threads(guest.qemu()) if t.name == "IO late"]
+
+        harness.until("the thread", late, 5)
+        self.assertLessEqual(late()[0].cpus, HOUSEKEEPING)
+        rows = self.stat("-t")[guest.name]["threads"]
+        self.assertEqual([row for row in rows if not row["as_planned"]], [])
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_a_client_that_goes_away_changes_nothing(self):
+        guest = self.start()
+        self.lines.close()
+        self.assertTrue(kernel.alive(guest.qemu()))
+        guest.signal(signal.SIGTERM)
+        self.said(guest, 0)
