@@ -38,6 +38,13 @@ Division divide(const HostState& state, const Ledger& ledger) {
     division.usable |= lease.plan.usable_cpus();
     if (ledger.policy.siblings != SiblingRule::leave) division.offline |= lease.plan.offline_cpus;
   }
+  if (division.rt) {
+    // A poll-mode switch's CPUs are owned like a VM's while there is one.
+    for (const Service& service : ledger.policy.services) {
+      division.owned |= service.cpus;
+      division.usable |= service.cpus;
+    }
+  }
   if (division.rt) division.offline |= held;
   division.offline |= ledger.boot_offline;
   division.offline = division.offline - division.usable;
@@ -68,6 +75,10 @@ Interest interest_of(const Ledger& ledger, const std::vector<Lease>& more) {
   }
   interest.offline |= held_offline(ledger);
   interest.offline |= ledger.boot_offline;
+  for (const Service& service : ledger.policy.services) {
+    interest.owned |= service.cpus;
+    interest.units.push_back(service.unit);
+  }
   for (const auto& entry : ledger.knobs) interest.recorded.push_back(entry.first);
   return interest;
 }

@@ -230,6 +230,9 @@ int guest_priority(const Ledger& ledger, CpuId cpu) {
         highest = std::max(highest, thread.scheduling.priority);
     }
   }
+  for (const Service& service : ledger.policy.services) {
+    if (service.cpus.has(cpu)) highest = std::max(highest, service.priority);
+  }
   return highest;
 }
 
@@ -255,6 +258,25 @@ std::optional<Scheduling> wished_policy(const Task& task, const Ledger& ledger,
   return std::nullopt;
 }
 
+/// A service's threads on its own CPUs: above the vCPUs, as host.yaml says.
+std::optional<Scheduling> service_policy(const HostState& state, const Task& task,
+                                         const Ledger& ledger) {
+  const auto unit = state.service_of.find(task.process.value());
+  if (unit == state.service_of.end()) return std::nullopt;
+  for (const Service& service : ledger.policy.services) {
+    if (service.unit == unit->second && service.priority > 0 && task.cpus.subset_of(service.cpus))
+      return Scheduling{Policy::fifo, service.priority};
+  }
+  return std::nullopt;
+}
+
+std::optional<Scheduling> wish_for(const HostState& state, const Task& task, const Ledger& ledger,
+                                   const Division& division) {
+  if (!task.kernel) return division.rt ? service_policy(state, task, ledger) : std::nullopt;
+  const bool raise = state.rt_kernel || ledger.policy.kthread_priorities_named;
+  return raise ? wished_policy(task, ledger, division) : std::nullopt;
+}
+
 }  // namespace
 
 void want_knobs(const HostState& state, const Ledger& ledger, const Division& division,
@@ -273,15 +295,14 @@ void want_knobs(const HostState& state, const Ledger& ledger, const Division& di
 
 void want_policies(const HostState& state, const Ledger& ledger, const Division& division,
                    Desired& wanted) {
-  const bool raise = state.rt_kernel || ledger.policy.kthread_priorities_named;
   for (std::size_t i = 0; i < state.tasks.size(); ++i) {
     const Task& task = state.tasks[i];
-    if (!task.kernel || !task.known_policy) continue;
+    if (!task.known_policy) continue;
     const auto record = ledger.policies.find(task.tid.value());
     const bool recorded =
         record != ledger.policies.end() && record->second.start_time == task.start_time;
     const Scheduling original = recorded ? record->second.original : task.scheduling;
-    const auto wish = raise ? wished_policy(task, ledger, division) : std::nullopt;
+    const auto wish = wish_for(state, task, ledger, division);
     if (wish && (original.policy == Policy::other || original.priority < wish->priority)) {
       wanted.policies.push_back({i, *wish, "above the vCPUs, which wait for it"});
     } else if (recorded) {

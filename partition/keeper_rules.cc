@@ -30,7 +30,7 @@ class Judge {
     Ledger after = ledger_;
     after.leases.insert(after.leases.end(), more_.begin(), more_.end());
     if (divide(state_, after).housekeeping.empty())
-      add(error("rt-no-housekeeping", more_.empty() ? "" : more_.front().vm,
+      add(error("no-housekeeping-cpu", more_.empty() ? "" : more_.front().vm,
                 "no CPU would be left for the host"));
     return std::move(problems_);
   }
@@ -57,7 +57,7 @@ class Judge {
     const CpuSet wanted = lease.plan.usable_cpus() | lease.plan.cpuset;
     const CpuSet absent = wanted - lease.plan.offline_cpus - state_.online - held;
     if (absent.empty()) return;
-    add(error("cpu-not-online", lease.vm,
+    add(error("cpu-offline", lease.vm,
               fmt::format("CPUs {} do not exist or are offline", absent.list()),
               "cat /sys/devices/system/cpu/online"));
   }
@@ -66,7 +66,7 @@ class Judge {
     if (ledger_.policy.siblings == SiblingRule::leave) return;
     for (const CpuId cpu : (lease.plan.offline_cpus & state_.online).members()) {
       if (!state_.knobs.contains(online_knob(cpu)))
-        add(error("sibling-stays-online", lease.vm,
+        add(error("sibling-cannot-go-offline", lease.vm,
                   fmt::format("CPU {} is a sibling to be taken offline and cannot go offline",
                               to_string(cpu))));
     }

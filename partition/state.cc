@@ -73,6 +73,20 @@ class Reader {
     if (state_.fair_server) knob(fair_server_knob(cpu));
   }
 
+  /// systemd names the unit's cgroup after it, in the v2 tree or in its own v1 one.
+  void of_unit(const std::string& unit) {
+    for (const char* tree : {"", "/unified", "/systemd"}) {
+      const auto inside =
+          host_.read(std::string(kCgroups) + tree + "/system.slice/" + unit + "/cgroup.procs");
+      if (!inside) continue;
+      for (const auto text : fields_of(*inside)) {
+        int pid = 0;
+        std::from_chars(text.data(), text.data() + text.size(), pid);
+        state_.service_of[pid] = unit;
+      }
+    }
+  }
+
   void of_lease(const Lease& lease) {
     if (state_.partitions) knob(partition_knob(lease.vm));
     if (!lease.request.hugepages) return;
@@ -168,6 +182,7 @@ HostState read_state(Host& host, const Interest& interest) {
   }
   for (const CpuId cpu : (interest.owned | interest.offline).members()) reader.of_cpu(cpu);
   for (const Lease& lease : interest.leases) reader.of_lease(lease);
+  for (const auto& unit : interest.units) reader.of_unit(unit);
   for (const auto& knob : interest.recorded) {
     if (!state.knobs.contains(knob)) reader.knob(knob);
   }

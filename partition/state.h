@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "partition/cpuset.h"
@@ -32,6 +33,7 @@ struct HostState {
   std::map<std::string, std::string> knobs;  ///< present ones → value, trimmed
   std::vector<Irq> irqs;
   std::vector<Task> tasks;
+  std::unordered_map<int, std::string> service_of;  ///< process → unit of host.yaml's services
   /// Free huge pages by nr_hugepages file.
   std::map<std::string, std::uint64_t> free_pages;
 };
@@ -42,6 +44,7 @@ struct Interest {
   CpuSet offline;                     ///< to go offline, or held so
   std::vector<Lease> leases;          ///< before and after: cgroups, devices, huge pages
   std::vector<std::string> recorded;  ///< knobs of the ledger
+  std::vector<std::string> units;     ///< host.yaml's services
   bool interrupts = true;  ///< false: only recorded ones (the cheap look of the drift check)
 };
 

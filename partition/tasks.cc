@@ -195,6 +195,9 @@ class Absorber {
 std::unordered_set<int> tasks_of_vms(const HostState& state, const std::vector<Lease>& leases) {
   std::unordered_set<int> found;
   if (leases.empty()) return found;
+  for (const Task& task : state.tasks) {
+    if (state.service_of.contains(task.process.value())) found.insert(task.tid.value());
+  }
   const Family family(state);
   for (const Lease& lease : leases) add_tasks_of(lease, state, family, found);
   return found;

@@ -8,8 +8,9 @@
 
 namespace kvmrt::partition {
 
-/// Thread ids that belong to VMs with a lease: QEMU's threads, its kernel helpers (vhost, kvm-pit…)
-/// and, between fork and mark_qemu, what a supervisor spawned onto the VM's own CPUs.
+/// Thread ids that belong to VMs with a lease: QEMU's threads, its kernel helpers (vhost,
+/// kvm-pit…); between fork and mark_qemu, what a supervisor spawned onto the VM's own CPUs; and the
+/// threads of host.yaml's services, which are never strangers.
 std::unordered_set<int> tasks_of_vms(const HostState& state, const std::vector<Lease>& leases);
 
 /// Brings the ledger's masks up to date before anything is changed: forgets the dead, learns the

@@ -45,19 +45,19 @@ TEST(Refusal, OfACpuThatDoesNotExist) {
   scene.lease.plan.owned_cpus = {99};
   scene.lease.plan.cpuset = {99};
   scene.lease.plan.offline_cpus = {};
-  scene.expect_refused("cpu-not-online");
+  scene.expect_refused("cpu-offline");
 }
 
 TEST(Refusal, OfACpuThatSomeoneTookOffline) {
   Scene scene;
   ASSERT_EQ(scene.host->write("/sys/devices/system/cpu/cpu6/online", "0"), 0);
-  scene.expect_refused("cpu-not-online");
+  scene.expect_refused("cpu-offline");
 }
 
 TEST(Refusal, OfASiblingThatCannotGoOffline) {
   Scene scene;
   scene.lease = lease_on(*scene.host, "a", 1, 1, 900);
-  scene.expect_refused("sibling-stays-online");
+  scene.expect_refused("sibling-cannot-go-offline");
 }
 
 TEST(Refusal, OfCpusOfARunningVm) {
@@ -76,7 +76,7 @@ TEST(Refusal, OfAVmThatRunsAlready) {
 TEST(Refusal, WhenNoCpuIsLeftForTheHost) {
   Scene scene;
   scene.lease.plan.owned_cpus = CpuSet::range(0, 7);
-  scene.expect_refused("rt-no-housekeeping");
+  scene.expect_refused("no-housekeeping-cpu");
 }
 
 TEST(Refusal, OfAnotherShieldOnTheSameCpus) {

@@ -200,6 +200,28 @@ TEST(Drift, LeavesTheGuestsOwnThreadsAlone) {
   EXPECT_TRUE(keeper.drift().changes.empty());
 }
 
+TEST(Service, KeepsItsCpusToItselfAndRunsAboveTheVcpus) {
+  const RunDir run;
+  auto host = busy_host({.partitions = false});
+  host->add_task(800, "ovs-vswitchd", CpuSet::range(0, 7));
+  Task& poller = host->add_task(801, "pmd-c02", {2});
+  poller.process = Pid(800);
+  host->files["/sys/fs/cgroup/systemd/system.slice/ovs.service/cgroup.procs"] = "800\n";
+  HostPolicy policy;
+  policy.services = {{"ovs.service", CpuSet{2}, 5}};
+  const auto lease = lease_on(*host, "a", 4, 6, 900);
+  const FakeImage before = host->image();
+  Keeper keeper(host, run.path());
+  ASSERT_TRUE(keeper.acquire({lease}, policy));
+  EXPECT_EQ(host->all.at(801).cpus, CpuSet{2});
+  EXPECT_EQ(to_text(host->all.at(801).scheduling), "fifo:5");
+  EXPECT_EQ(to_text(host->all.at(800).scheduling), "other");
+  EXPECT_EQ(host->all.at(300).cpus & host->online(), (CpuSet{0, 1, 3}));
+  EXPECT_TRUE(keeper.drift().changes.empty());
+  ASSERT_TRUE(keeper.release("a").left.empty());
+  EXPECT_EQ(host->difference(before), "");
+}
+
 TEST(Preview, ShowsWhatAcquireDoesAndTouchesNothing) {
   const RunDir run;
   auto host = busy_host();
