@@ -13,12 +13,19 @@ add_custom_command(OUTPUT "${CMAKE_BINARY_DIR}/docs/man.stamp"
 add_custom_target(kvmrt_man ALL DEPENDS "${CMAKE_BINARY_DIR}/docs/man.stamp")
 
 install(TARGETS kvmrt RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-get_directory_property(links DIRECTORY "${CMAKE_SOURCE_DIR}/launcher" DEFINITION KVMRT_LINKS)
+# A command that is built has a man page, and the other way round (scripts/check-help), so the pages
+# say which links there are to install.
+set(links cpu-topology)
+foreach(page IN LISTS KVMRT_MAN_PAGES)
+  get_filename_component(name "${page}" NAME)
+  if(name MATCHES "^(kvmrt-.*)\\.1$")
+    list(APPEND links "${CMAKE_MATCH_1}")
+  endif()
+endforeach()
 foreach(link IN LISTS links)
   install(FILES "${CMAKE_BINARY_DIR}/bin/${link}" DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endforeach()
 
-# Debian 12 finds units in /lib, whatever the prefix of the program.
 set(KVMRT_UNIT_DIR "lib/systemd/system" CACHE STRING "where systemd units go, below the prefix")
 install(FILES
     "${CMAKE_SOURCE_DIR}/scripts/systemd/kvmrt@.service"
@@ -26,6 +33,8 @@ install(FILES
     "${CMAKE_SOURCE_DIR}/scripts/systemd/kvmrt-recover.service"
   DESTINATION "${KVMRT_UNIT_DIR}")
 install(FILES "${CMAKE_SOURCE_DIR}/scripts/systemd/kvmrt.conf" DESTINATION lib/tmpfiles.d)
+# Empty: profiles are the administrator's. The program looks there whatever its prefix.
+install(DIRECTORY DESTINATION "/etc/kvmrt")
 
 install(DIRECTORY "${KVMRT_MAN_DIR}/man1" "${KVMRT_MAN_DIR}/man5" "${KVMRT_MAN_DIR}/man7"
   DESTINATION "${CMAKE_INSTALL_MANDIR}")
@@ -70,6 +79,11 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "qemu-system-x86")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "qemu-utils")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "linux-image-rt-amd64, ovmf")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
+  "${CMAKE_SOURCE_DIR}/scripts/debian/postinst"
+  "${CMAKE_SOURCE_DIR}/scripts/debian/prerm"
+  "${CMAKE_SOURCE_DIR}/scripts/debian/postrm")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 include(CPack)
