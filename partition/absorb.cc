@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "partition/resctrl.h"
 #include "partition/tasks.h"
 
 namespace kvmrt::partition {
@@ -49,7 +50,8 @@ Problems absorb_knobs(const HostState& state, Ledger& ledger) {
     const auto& knob = at->first;
     const auto current = state.knobs.find(knob);
     const bool present = current != state.knobs.end();
-    if (!present && !is_partition_knob(knob) && !may_come_back(knob)) {
+    if (!present && !is_partition_knob(knob) && !is_cache_class_knob(knob) &&
+        !may_come_back(knob)) {
       at = ledger.knobs.erase(at);
       continue;
     }

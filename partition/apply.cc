@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "partition/irqbalance.h"
+#include "partition/resctrl.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -37,6 +38,11 @@ void read_back(Host& host, const Change& change) {
   throw SystemError("set", object, EBUSY);
 }
 
+void remove_folder(Host& host, const std::string& folder) {
+  const int error = host.remove_folder(folder);
+  if (error != 0 && error != ENOENT) throw SystemError("remove", folder, error);
+}
+
 Outcome perform_controllers(Host& host, const Change& change) {
   const int error = host.write(change.knob, change.after);
   // Somebody else has come to use the controller meanwhile; then it is his.
@@ -53,6 +59,17 @@ Outcome perform_knob(Host& host, const Change& change) {
       if (!change.before.empty()) remove_partition(host, change.knob);
       make_partition(host, change.knob, change.after);
     }
+    return Outcome::done;
+  }
+  if (is_cache_class_knob(change.knob)) {
+    if (!change.before.empty()) remove_folder(host, change.knob);
+    if (!change.after.empty()) make_cache_class(host, change.knob, change.after);
+    read_back(host, change);
+    return Outcome::done;
+  }
+  if (change.knob == kCacheKnob) {
+    write_schemata(host, change.knob, change.after);
+    read_back(host, change);
     return Outcome::done;
   }
   if (change.knob == kControllersKnob) return perform_controllers(host, change);
@@ -85,11 +102,6 @@ void leave(Host& host, const std::string& folder) {
   if (!inside) return;
   for (const auto pid : fields_of(*inside))
     host.write(std::string(kCgroups) + "/cgroup.procs", std::string(pid));
-}
-
-void remove_folder(Host& host, const std::string& folder) {
-  const int error = host.remove_folder(folder);
-  if (error != 0 && error != ENOENT) throw SystemError("remove", folder, error);
 }
 
 void isolate(Host& host, const std::string& folder, const std::string& cpus) {

@@ -9,6 +9,7 @@
 #include "partition/irqbalance.h"
 #include "partition/irqs.h"
 #include "partition/knob.h"
+#include "partition/resctrl.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -291,6 +292,7 @@ void want_knobs(const HostState& state, const Ledger& ledger, const Division& di
   wisher.power();
   wisher.throttling();
   wisher.huge_pages();
+  want_cache(state, ledger, wanted);
 }
 
 void want_policies(const HostState& state, const Ledger& ledger, const Division& division,

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "partition/resctrl.h"
+
 namespace kvmrt::partition {
 namespace {
 
@@ -12,7 +14,7 @@ enum Rank {
   kThrottlingBack = 11,
   kPowerBack = 12,
   kCacheBack = 13,
-  kPagesBack = 14,
+  kPagesBack = 15,
   kPartitionBack = 20,
   kControllersBack = 21,
   kOnline = 30,
@@ -26,17 +28,19 @@ enum Rank {
   kMask = 80,
   kPower = 90,
   kCache = 91,
-  kThrottling = 92,
+  kThrottling = 93,
   kPolicy = 95,
   kBalancerBack = 99,
 };
 
 int rank_of(const std::string& knob, const std::string& after, bool back) {
+  // Ways leave the default class before a VM's class takes them, and return after it is gone.
+  if (knob == kCacheKnob) return back ? kCacheBack + 1 : kCache;
+  if (is_cache_class_knob(knob)) return after.empty() ? kCacheBack : kCache + 1;
   if (is_partition_knob(knob)) return after.empty() ? kPartitionBack : kPartition;
   if (knob == kControllersKnob) return back ? kControllersBack : kControllers;
   if (knob.ends_with("/online")) return after == "1" ? kOnline : kOffline;
   if (knob.ends_with("/nr_hugepages")) return back ? kPagesBack : kPages;
-  if (knob.starts_with("/sys/fs/resctrl")) return back ? kCacheBack : kCache;
   if (knob.starts_with("irqbalance:")) return back ? kBalancerBack : kBalancer;
   if (knob == kThrottlingKnob || knob.ends_with("/runtime"))
     return back ? kThrottlingBack : kThrottling;
@@ -95,12 +99,17 @@ void add_policies(const HostState& state, const Desired& wanted, std::vector<Ste
   }
 }
 
+/// A directory that is made and removed: its absence is a value.
+bool is_made(const std::string& knob) {
+  return is_partition_knob(knob) || is_cache_class_knob(knob);
+}
+
 }  // namespace
 
 bool in_place(const HostState& state, const std::string& knob, const std::string& wanted) {
   const auto current = state.knobs.find(knob);
-  if (current == state.knobs.end()) return wanted.empty() || !is_partition_knob(knob);
-  if (is_partition_knob(knob)) {
+  if (current == state.knobs.end()) return wanted.empty() || !is_made(knob);
+  if (is_made(knob)) {
     // Present at all is not as wanted when it should be gone, whatever it reads.
     return !wanted.empty() && current->second == wanted;
   }

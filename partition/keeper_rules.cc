@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "partition/desired.h"
+#include "partition/resctrl.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -25,6 +26,7 @@ class Judge {
       for (std::size_t j = 0; j < i; ++j) overlap(more_[i], more_[j], "");
       present(more_[i]);
       siblings(more_[i]);
+      for (Problem& problem : cache_refusals(state_, more_[i])) add(std::move(problem));
       if (uses_partition(more_[i], state_.partitions)) cgroups(more_[i]);
     }
     Ledger after = ledger_;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "partition/irqbalance.h"
 #include "partition/irqs.h"
+#include "partition/resctrl.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -160,6 +161,7 @@ std::string pages_knob(NodeId node, Bytes size) {
 
 std::optional<std::string> read_knob(Host& host, const std::string& knob) {
   if (is_partition_knob(knob)) return read_partition(host, knob);
+  if (is_cache_class_knob(knob)) return read_cache_class(host, knob);
   if (knob == kBalancerKnob) return read_banned(host);
   if (knob == kWorkqueueKnob) {
     // From 6.8 on an isolated partition narrows cpumask by itself; this is the user's own value.
@@ -168,6 +170,10 @@ std::optional<std::string> read_knob(Host& host, const std::string& knob) {
   }
   const auto text = host.read(knob);
   if (!text) return std::nullopt;
+  if (knob == kCacheKnob) {
+    const auto schemata = Schemata::parse(*text);
+    return schemata ? schemata->text() : *text;
+  }
   if (knob == kControllersKnob) return has_word(*text, "cpuset") ? "+cpuset" : "-cpuset";
   return std::string(trimmed(*text));
 }
@@ -183,6 +189,7 @@ HostState read_state(Host& host, const Interest& interest) {
   for (const CpuId cpu : (interest.owned | interest.offline).members()) reader.of_cpu(cpu);
   for (const Lease& lease : interest.leases) reader.of_lease(lease);
   for (const auto& unit : interest.units) reader.of_unit(unit);
+  read_cache(host, interest, state);
   for (const auto& knob : interest.recorded) {
     if (!state.knobs.contains(knob)) reader.knob(knob);
   }

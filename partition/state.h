@@ -12,6 +12,7 @@
 #include "partition/cpuset.h"
 #include "partition/host.h"
 #include "partition/ledger.h"
+#include "partition/schemata.h"
 #include "partition/topology.h"
 
 namespace kvmrt::partition {
@@ -34,6 +35,7 @@ struct HostState {
   std::vector<Irq> irqs;
   std::vector<Task> tasks;
   std::unordered_map<int, std::string> service_of;  ///< process → unit of host.yaml's services
+  CacheTraits cache;
   /// Free huge pages by nr_hugepages file.
   std::map<std::string, std::uint64_t> free_pages;
 };

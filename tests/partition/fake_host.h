@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -17,6 +18,7 @@
 #include "base/file.h"
 #include "partition/host.h"
 #include "partition/knob.h"
+#include "partition/schemata.h"
 
 namespace kvmrt::partition {
 
@@ -57,6 +59,7 @@ class FakeHost : public Host {
   std::set<int> killed;
   std::set<std::string> folders;  ///< cgroups that were made
 
+  void offer_caches();
   Task& add_task(int tid, const std::string& comm, const CpuSet& cpus, int parent = 1);
   Task& add_kthread(int tid, const std::string& comm, const CpuSet& cpus, bool movable);
   void add_irq(int number, const std::string& action, const std::string& cpus);
@@ -87,6 +90,8 @@ class FakeHost : public Host {
   void tasks_lose(int cpu);
   void settle_masks();
   int write_cgroup(const std::string& path, const std::string& text);
+  int write_cache(const std::string& path, const std::string& text);
+  int make_class(const std::string& path);
   int write_irq(const std::string& path, const std::string& text);
   void repartition();
   void offer_cpuset(const std::string& folder);
@@ -94,6 +99,7 @@ class FakeHost : public Host {
   void show_online() { files[kCpus + "/online"] = online_.list() + "\n"; }
   [[nodiscard]] static int number_in(const std::string& path, const std::string& before);
   inline static const std::string kCpus = "/sys/devices/system/cpu";
+  inline static const std::string kCaches = "/sys/fs/resctrl";
   inline static const std::string kGroups = "/sys/fs/cgroup";
 
   FakeShape shape_;

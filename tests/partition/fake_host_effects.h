@@ -137,6 +137,7 @@ inline int FakeHost::write(const std::string& path, const std::string& text) {
 inline int FakeHost::perform(const std::string& path, const std::string& text) {
   if (!files.contains(path)) return ENOENT;
   if (path.starts_with(kCpus) && path.ends_with("/online")) return hotplug(path, text == "1");
+  if (path.starts_with(kCaches)) return write_cache(path, text);
   if (path.starts_with(kGroups)) return write_cgroup(path, text);
   if (path.ends_with("/smp_affinity_list")) return write_irq(path, text);
   if (kind_of(path) == KnobKind::cpu_mask && !path.ends_with("rps_cpus") && text == "0")
@@ -241,6 +242,7 @@ inline int FakeHost::write_irq(const std::string& path, const std::string& text)
 inline int FakeHost::make_folder(const std::string& path) {
   if (refuses("mkdir " + path)) return EIO;
   if (folders.contains(path)) return EEXIST;
+  if (path.starts_with(kCaches)) return make_class(path);
   folders.insert(path);
   files[path + "/cgroup.procs"] = "";
   files[path + "/cgroup.subtree_control"] = "";
@@ -257,6 +259,55 @@ inline int FakeHost::remove_folder(const std::string& path) {
   const bool isolated = files[path + "/cpuset.cpus.partition"] == "isolated";
   std::erase_if(files, [&path](const auto& entry) { return entry.first.starts_with(path + "/"); });
   if (isolated) repartition();
+  return 0;
+}
+
+/// A processor with two L3 domains of 12 ways, four classes, bandwidth control.
+inline void FakeHost::offer_caches() {
+  files[kCaches + "/schemata"] = "    L3:0=fff;1=fff\n    MB:0=100;1=100\n";
+  files[kCaches + "/info/L3/min_cbm_bits"] = "1\n";
+  files[kCaches + "/info/last_cmd_status"] = "ok\n";
+  for (int cpu = 0; cpu < shape_.cpus; ++cpu) {
+    const std::string folder = kCpus + "/cpu" + std::to_string(cpu) + "/cache/index3/";
+    files[folder + "id"] = cpu < shape_.cpus / 2 ? "0\n" : "1\n";
+    files[folder + "size"] = "12288K\n";
+  }
+}
+
+inline int FakeHost::make_class(const std::string& path) {
+  constexpr std::size_t kMost = 3;
+  std::size_t count = 0;
+  for (const auto& folder : folders) count += folder.starts_with(kCaches) ? 1 : 0;
+  if (count >= kMost) return ENOSPC;
+  folders.insert(path);
+  files[path + "/schemata"] = "    L3:0=fff;1=fff\n    MB:0=100;1=100\n";
+  files[path + "/cpus_list"] = "\n";
+  return 0;
+}
+
+inline int FakeHost::write_cache(const std::string& path, const std::string& text) {
+  if (!path.ends_with("/schemata")) {
+    files[path] = text + "\n";
+    return 0;
+  }
+  const auto schemata = Schemata::parse(text);
+  std::string lines;
+  for (const auto& [resource, values] : schemata->resources) {
+    lines += "    " + resource + ":";
+    for (const auto& [domain, value] : values) {
+      const unsigned long lowest = value & -value;
+      if (resource == "L3" && (value == 0 || ((value + lowest) & value) != 0)) {
+        files[kCaches + "/info/last_cmd_status"] = "mask has non-consecutive 1-bits\n";
+        return EINVAL;
+      }
+      char part[32];
+      std::snprintf(part, sizeof part, resource == "L3" ? "%s%d=%03lx" : "%s%d=%lu",
+                    domain == 0 ? "" : ";", domain, value);
+      lines += part;
+    }
+    lines += "\n";
+  }
+  files[path] = lines;
   return 0;
 }
 
