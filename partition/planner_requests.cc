@@ -97,8 +97,9 @@ void check_cpus(const Ground& ground, Draft& draft) {
   const CpuSet& cpuset = draft.plan.cpuset;
   check_exist(ground, draft, cpuset, "cpuset");
   CpuSet offline = (cpuset & ground.present) - ground.online;
-  // A named sibling that is to be offline, and is so by our own hand, is where it belongs.
-  if (draft.request.rt) offline -= draft.share.offline;
+  // What we hold offline ourselves counts as online for an RT VM: the siblings that it names stay
+  // down, others are brought back for it.
+  if (draft.request.rt) offline -= ground.taken_offline;
   report_offline(ground, draft, offline, "cpuset");
   for (const auto& [vcpu, cpu] : draft.request.pin) {
     const CpuSet pinned = CpuSet::of(cpu) - cpuset;

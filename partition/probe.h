@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct ProbeOptions {
   /// siblings of a CPU that is offline. May be null.
   const HostTopology* remembered = nullptr;
   std::vector<std::string> devices{};  ///< PCI addresses to look up; unknown ones are left out
-  bool all_devices = false;          ///< every PCI device
+  bool all_devices = false;            ///< every PCI device
 };
 
 /// Throws SystemError when the topology cannot be read.
@@ -36,5 +37,13 @@ Checked<HostTopology> topology_from(const std::string& input);
 
 /// Fills in what `now` no longer shows of offline CPUs, from a topology of the same host.
 void remember(HostTopology& now, const HostTopology& before);
+
+/// Writes what remember() needs to RUN_DIR/topology. To be called with the run directory there and
+/// before the first CPU is taken offline (or with a topology that was itself completed from it).
+/// Throws SystemError.
+void keep_topology(const std::filesystem::path& run_dir, const HostTopology& topology);
+
+/// The CPUs of that file; nothing when there is none, it cannot be read, or is damaged.
+std::optional<HostTopology> recall_topology(const std::filesystem::path& run_dir);
 
 }  // namespace kvmrt::partition

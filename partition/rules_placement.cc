@@ -90,7 +90,7 @@ void advise_placement(const Ground& ground, Draft& draft) {
   if (!draft.request.rt || draft.plan.cpuset.empty()) return;
   const NodeSet cpu_nodes = ground.topology.nodes_of(draft.plan.cpuset);
   advise_cpus(ground, cpu_nodes, draft);
-  advise_numatune(cpu_nodes, draft);
+  if (!cpu_nodes.empty()) advise_numatune(cpu_nodes, draft);
   advise_nohz(ground, draft);
 }
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Profiles and host brought together for the commands that only plan: validate-config, show-config,
+// cpu-topology. Reads only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launcher/accelerator.h"
+#include "launcher/options.h"
+#include "partition/planner.h"
+#include "profiles/profile.h"
+
+namespace kvmrt::launcher {
+
+struct ConfiguredVm {
+  profiles::Profile profile;
+  Accelerator accelerator = Accelerator::kvm;
+  partition::VmPlan plan;
+};
+
+struct Configuration {
+  std::vector<ConfiguredVm> vms;
+  partition::PlanningInput input;
+  Problems problems;  ///< of files, keys, and the plan, with their places
+};
+
+enum class Devices { named, all };
+
+/// This host with its leases, or the machine of --input with none. Throws Refused for an unusable
+/// --input.
+partition::PlanningInput planning_input(const CommonOptions& options, partition::HostPolicy policy,
+                                        const std::vector<std::string>& named, Devices devices);
+
+/// Profiles of -f and the host file beside them, planned together. What cannot be read stands in
+/// `problems`; then there are no VMs.
+Configuration plan_configuration(const CommonOptions& options);
+
+}  // namespace kvmrt::launcher
