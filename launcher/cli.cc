@@ -19,6 +19,13 @@ constexpr std::array kCommands{
     Command{"stat", "state of all VMs, configured or running", cmd_stat},
     Command{"validate-host", "is this host fit, and if not, what to change", cmd_validate_host},
     Command{"recover", "restore the host after a supervisor was killed", cmd_recover},
+    Command{"cpu-topology", "packages, nodes, cores and CPUs of this host as a tree",
+            cmd_cpu_topology},
+    Command{"show-config", "profiles as interpreted, and where each thread would run",
+            cmd_show_config},
+    Command{"import", "make profiles from libvirt domain XML and kvmrt.cfg", cmd_import},
+    Command{"validate-config", "check profiles, and whether this host can run them",
+            cmd_validate_config},
 };
 
 const Command* find_command(std::string_view name) {

@@ -113,7 +113,7 @@ class Importer {
     const auto before = import::source_text(result.file);
     if (!before) return failed(std::move(result), "cannot-read", "the profile cannot be read");
     if (!origin_of(*before))
-      return failed(std::move(result), "not-imported",
+      return failed(result, "not-imported",
                     fmt::format("{} was not made by an import; it is left alone", result.file));
     const std::string text = updated_text(*before, candidate.domain.document, candidate.sources);
     result.outcome = text == *before ? Outcome::unchanged : Outcome::updated;
