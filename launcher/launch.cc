@@ -103,14 +103,16 @@ Charge start_qemu(const Blueprint& made, Charge charge, Keeper& keeper) {
   rotate_log(charge.folder.console_log());
   const Fd log_fd = open_log(charge.folder.qemu_log());
   HandedOver files = open_handovers(made.invocation.handovers);
-  Child child = spawn(child_of(made, files, keeper, log_fd.get()));
+  ChildSpec spec = child_of(made, files, keeper, log_fd.get());
+  // On disk before QEMU runs: recover could not end one that it does not know.
+  spec.before_exec = [&](const ProcessId& id) { keeper.mark_qemu(made.profile.name, id); };
+  Child child = spawn(spec);
   charge.qemu = child.id;
   charge.pidfd = std::move(child.pidfd);
   charge.monitor = std::move(files.monitor);
   charge.console = std::move(files.console);
   charge.state.qemu = charge.qemu;
   try {
-    keeper.mark_qemu(made.profile.name, charge.qemu);
     write_state(charge.folder, charge.state);
   } catch (...) {
     send_signal(charge.pidfd, SIGKILL);

@@ -41,9 +41,11 @@ std::vector<unsigned long> mask_words(const Set& set) {
   return words;
 }
 
+constexpr std::chrono::seconds kReapLimit{10};  // of a child that is about to exit
+
 /// Descriptors that live only while a child is made.
 struct Held {
-  Fd null, cgroup, cgroup_procs, pipe_read, pipe_write;
+  Fd null, cgroup, cgroup_procs, pipe_read, pipe_write, go_read, go_write;
 };
 
 void prepare_descriptors(PreparedChild& child, const ChildSpec& spec, const Held& held) {
@@ -55,6 +57,8 @@ void prepare_descriptors(PreparedChild& child, const ChildSpec& spec, const Held
     child.first_free = std::max(child.first_free, redirect.target + 1);
   child.scratch.resize(child.redirects.size());
   child.pipe = held.pipe_write.get();
+  child.go_read = held.go_read ? held.go_read.get() : -1;
+  child.go_write = held.go_write ? held.go_write.get() : -1;
 }
 
 void prepare_rights(PreparedChild& child, const Confinement& confinement) {
@@ -92,6 +96,13 @@ PreparedChild prepare(const ChildSpec& spec, const Held& held) {
   return child;
 }
 
+void make_pipe(Fd& read, Fd& write) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("make", "pipe");
+  read = Fd(ends[0]);
+  write = Fd(ends[1]);
+}
+
 Held open_held(const ChildSpec& spec) {
   Held held;
   held.null = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -100,10 +111,8 @@ Held open_held(const ChildSpec& spec) {
     held.cgroup = Fd(::open(spec.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!held.cgroup) throw_errno("open cgroup", spec.cgroup);
   }
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("make", "pipe");
-  held.pipe_read = Fd(ends[0]);
-  held.pipe_write = Fd(ends[1]);
+  make_pipe(held.pipe_read, held.pipe_write);
+  if (spec.before_exec) make_pipe(held.go_read, held.go_write);
   return held;
 }
 
@@ -170,6 +179,20 @@ std::optional<Failure> read_failure(const Fd& pipe) {
   return std::nullopt;
 }
 
+/// Our reading end stays open meanwhile: a child that has failed already is no broken pipe.
+void permit(const ChildSpec& spec, Held& held, const Forked& forked, const ProcessId& id) {
+  if (!spec.before_exec) return;
+  try {
+    spec.before_exec(id);
+    if (::write(held.go_write.get(), "", 1) != 1) throw_errno("write to", "pipe");
+  } catch (...) {
+    held.go_read.reset();
+    held.go_write.reset();
+    reap_within(forked.pidfd, kReapLimit);
+    throw;
+  }
+}
+
 }  // namespace
 
 Child spawn(const ChildSpec& spec) {
@@ -178,17 +201,16 @@ Child spawn(const ChildSpec& spec) {
   PreparedChild prepared = prepare(spec, held);
   Forked forked = fork_into(prepared, held, spec);
   held.pipe_write.reset();
-  const auto failure = read_failure(held.pipe_read);
-  if (failure) {
-    siginfo_t info{};
-    while (::waitid(P_PIDFD, static_cast<id_t>(forked.pidfd.get()), &info, WEXITED) != 0 &&
-           errno == EINTR) {
-    }
-    throw step_error(spec, *failure);
-  }
   const Pid pid(forked.pid);
   // A child that has ended already still has its entry: nobody but us can reap it.
-  return {identify(pid).value_or(ProcessId{pid, 0}), std::move(forked.pidfd)};
+  const ProcessId id = identify(pid).value_or(ProcessId{pid, 0});
+  permit(spec, held, forked, id);
+  const auto failure = read_failure(held.pipe_read);
+  if (failure) {
+    reap_within(forked.pidfd, kReapLimit);
+    throw step_error(spec, *failure);
+  }
+  return {id, std::move(forked.pidfd)};
 }
 
 std::vector<std::string> clean_environment() {

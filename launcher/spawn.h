@@ -5,6 +5,7 @@
 #pragma once
 
 #include <csignal>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ struct ChildSpec {
   std::optional<int> oom_score_adj;    ///< -1000..1000; lowering it needs CAP_SYS_RESOURCE
   mode_t umask = 077;
   bool new_session = true;
+  /// Writes down who is about to run. The program does not run before this has returned, and never
+  /// when it throws or when we die in it: a process that nobody knows of could not be ended.
+  std::function<void(const ProcessId&)> before_exec;
 };
 
 struct Child {

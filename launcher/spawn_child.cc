@@ -35,6 +35,11 @@ Outcome arrange_descriptors(PreparedChild& child) {
   const int pipe = ::fcntl(child.pipe, F_DUPFD_CLOEXEC, child.first_free);
   if (pipe < 0) return of(pipe, child.pipe);
   child.pipe = pipe;
+  if (child.go_read >= 0) {
+    ::close(child.go_write);  // else the parent's death would not end the pipe
+    child.go_read = ::fcntl(child.go_read, F_DUPFD_CLOEXEC, child.first_free);
+    if (child.go_read < 0) return of(-1, -1);
+  }
   if (child.cgroup_procs >= 0) {
     child.cgroup_procs = ::fcntl(child.cgroup_procs, F_DUPFD_CLOEXEC, child.first_free);
     if (child.cgroup_procs < 0) return of(-1, -1);
@@ -164,6 +169,17 @@ Outcome set_death_signal(PreparedChild& child) {
   return ::getppid() == child.parent ? Outcome{} : Outcome{ESRCH, 0};
 }
 
+/// The end of the pipe without a byte: the parent died, or could not write down who we are.
+Outcome wait_for_permission(PreparedChild& child) {
+  if (child.go_read < 0) return {};
+  char byte = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(child.go_read, &byte, 1);
+  } while (got < 0 && errno == EINTR);
+  return got == 1 ? Outcome{} : Outcome{ECANCELED, 0};
+}
+
 void reset_signals() {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
@@ -202,6 +218,7 @@ constexpr std::array kActs{
     Act{Step::capabilities, set_capabilities},
     Act{Step::no_new_privs, forbid_new_privileges},
     Act{Step::death_signal, set_death_signal},
+    Act{Step::permission, wait_for_permission},
     Act{Step::execute, execute},
 };
 

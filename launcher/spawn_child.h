@@ -26,6 +26,7 @@ enum class Step : int {
   capabilities,
   no_new_privs,
   death_signal,
+  permission,
   execute,
 };
 
@@ -67,6 +68,8 @@ struct PreparedChild {
   int death_signal = 0;  ///< 0: none
   pid_t parent = 0;
   int pipe = -1;
+  int go_read = -1;   ///< a byte comes when the program may run; -1: at once
+  int go_write = -1;  ///< our copy of the parent's end
 };
 
 /// Does it all and executes; on failure writes one Failure to the pipe and exits with 127.

@@ -67,6 +67,8 @@ Text text_of(const ChildSpec& spec, const Failure& failure) {
       return {"set no_new_privs of", name};
     case Step::death_signal:
       return {"set parent-death signal of " + name + " to", death_signal_of(spec)};
+    case Step::permission:
+      return {"be let go as", name};
     case Step::execute:
       break;
   }
@@ -99,6 +101,7 @@ std::string hint_of(const ChildSpec& spec, const Failure& failure) {
     case Step::capabilities:
     case Step::no_new_privs:
     case Step::death_signal:
+    case Step::permission:
       break;
   }
   return {};

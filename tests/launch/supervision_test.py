@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The supervisor dies, comes back, or has a rival: who lives on, and what becomes of the host."""
 
+import glob
 import os
 import signal
 import time
@@ -135,6 +136,39 @@ class DeadSupervisors(harness.LaunchTest):
         self.assertEqual(self.run_tool("recover").returncode, 0)
         self.no_qemu_left(qemu)
         self.assertEqual(host_snapshot.differences(before, host_snapshot.take()), [])
+
+    def strays(self):
+        """Processes that this test has started and nobody knows of."""
+        mine, found = str(self.folder).encode(), []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                with open(path, "rb") as file:
+                    text = file.read()
+            except OSError:
+                continue
+            if mine in text and kernel.alive(path.split("/")[2]):
+                found.append(text.replace(b"\0", b" ").decode()[:200])
+        return found
+
+    def test_a_supervisor_that_dies_at_any_moment_of_the_start_leaves_nothing(self):
+        before = host_snapshot.take()
+        profile = self.rt_profile(boot={"firmware": str(rom("SAY=halts"))})
+        for delay in (0, 10, 20, 30, 40, 50, 60, 70, 80, 100, 130, 160, 200, 300):
+            with self.subTest(milliseconds=delay):
+                guest = self.begin(profile)
+                time.sleep(delay / 1000)
+                self.kill_supervisor(guest)
+                if "still running" in self.recover():  # its guest had begun
+                    os.kill(guest.qemu(), signal.SIGKILL)
+                    self.no_qemu_left(guest.qemu())
+                    self.recover()
+                harness.until("nothing left", lambda: not self.strays(), 5)
+                self.assertEqual(host_snapshot.differences(before, host_snapshot.take()), [])
+
+    def recover(self):
+        found = self.run_tool("recover")
+        self.assertEqual(found.returncode, 0, found.stderr)
+        return found.stdout
 
     def test_a_launch_after_a_crash_recovers_by_itself(self):
         before = host_snapshot.take()

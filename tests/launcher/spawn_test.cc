@@ -274,6 +274,61 @@ TEST(Spawn, LeavesNoDescriptorOpenInTheParent) {
   EXPECT_EQ(open_descriptors("/proc/self"), before);
 }
 
+TEST(Spawn, TellsWhoIsAboutToRunBeforeItRuns) {
+  std::optional<ProcessId> told;
+  std::string name;
+  ChildSpec spec = sleeper();
+  spec.before_exec = [&](const ProcessId& id) {
+    told = id;
+    name = trimmed(read_file(fs::path("/proc") / to_string(id.pid) / "comm"));
+  };
+  const Running running(spec);
+  EXPECT_EQ(told, running.child().id);
+  EXPECT_NE(name, "sleep");
+}
+
+TEST(Spawn, NeverRunsAProgramThatCouldNotBeWrittenDown) {
+  const test::TemporaryFolder folder;
+  const fs::path ran = folder.path() / "ran";
+  std::optional<ProcessId> told;
+  ChildSpec spec = sleeper();
+  spec.executable = "/usr/bin/touch";
+  spec.argv = {"touch", ran};
+  spec.before_exec = [&](const ProcessId& id) {
+    told = id;
+    throw SystemError("write", "ledger", ENOSPC);
+  };
+  EXPECT_THROW(spawn(spec), SystemError);
+  ASSERT_TRUE(told);
+  EXPECT_FALSE(alive(*told));
+  EXPECT_FALSE(fs::exists(ran));
+}
+
+/// Whoever dies here does so in a process of its own, which tells its child's id by a file.
+TEST(Spawn, NeverRunsAProgramWhoseParentDiedWhileItWroteItDown) {
+  const test::TemporaryFolder folder;
+  const fs::path ran = folder.path() / "ran";
+  const pid_t supervisor = ::fork();
+  if (supervisor == 0) {
+    ChildSpec spec = sleeper();
+    spec.executable = "/usr/bin/touch";
+    spec.argv = {"touch", ran};
+    spec.before_exec = [&](const ProcessId& id) {
+      folder.write("pid", to_string(id.pid));
+      ::kill(::getpid(), SIGKILL);
+    };
+    spawn(spec);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(supervisor, &status, 0), supervisor);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  const fs::path proc = "/proc/" + read_file(folder.path() / "pid");
+  for (int i = 0; i < 500 && fs::exists(proc / "exe"); ++i) ::usleep(10000);
+  EXPECT_FALSE(fs::exists(proc / "exe"));
+  EXPECT_FALSE(fs::exists(ran));
+}
+
 TEST(Spawn, TakesAboutAMillisecond) {
   Running warm_up(sleeper());
   auto best = 1000ms;
