@@ -122,17 +122,13 @@ Table budget_keys() {
       section({.name = "cache", .help = "A cache class of its own through resctrl."}),
       value<&Profile::cache, &CacheRequest::l3>({.name = "cache.l3",
                                                  .fallback = "\"\"",
-                                                 .later = "*",
                                                  .help = "An amount (1MiB) or a number of ways."}),
-      value<&Profile::cache, &CacheRequest::mba>({.name = "cache.mba",
-                                                  .fallback = "\"\"",
-                                                  .later = "*",
-                                                  .help = "Memory bandwidth, a percentage."}),
+      value<&Profile::cache, &CacheRequest::mba>(
+          {.name = "cache.mba", .fallback = "\"\"", .help = "Memory bandwidth, a percentage."}),
       value<&Profile::cache, &CacheRequest::exclusive>(
           {.name = "cache.exclusive",
            .type = Type::boolean,
            .fallback = "false",
-           .later = "*",
            .help = "No other class may use these ways."}),
       section({.name = "latency", .help = "What the guest can bear."}),
       value<&Profile::latency, &Latency::budget_us>(
