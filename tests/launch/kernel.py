@@ -91,3 +91,9 @@ def wake_ups(pid):
     """How often its threads have slept."""
     return sum(int(status(pid, tid)["voluntary_ctxt_switches"])
                for tid in os.listdir(f"/proc/{pid}/task"))
+
+
+def run_time(pid):
+    """ns that its main thread has run."""
+    with open(f"/proc/{pid}/schedstat", encoding="utf-8") as file:
+        return int(file.read().split()[0])
