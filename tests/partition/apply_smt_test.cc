@@ -81,8 +81,10 @@ TEST_F(SmtHost, IsRecoveredWhateverTheMomentOfTheKill) {
     const int child = ::fork();
     if (child == 0) {
       try {
-        (void)Keeper(host, run.path()).acquire({lease}, HostPolicy{});
-      } catch (const std::exception&) {
+        const auto done = Keeper(host, run.path()).acquire({lease}, HostPolicy{});
+        if (!done) std::cerr << to_string(done.problems().front()) << std::endl;
+      } catch (const std::exception& error) {
+        std::cerr << error.what() << std::endl;
       }
       while (true) ::pause();
     }

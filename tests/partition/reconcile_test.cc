@@ -222,6 +222,22 @@ TEST(Service, KeepsItsCpusToItselfAndRunsAboveTheVcpus) {
   EXPECT_EQ(host->difference(before), "");
 }
 
+TEST(Acquire, IsNotHeldUpByKworkersThatAreBornWithEveryLook) {
+  const RunDir run;
+  auto host = busy_host();
+  const auto lease = lease_on(*host, "a", 4, 6, 900);
+  int next = 5000;
+  host->on_effect = [&](const std::string& what) {
+    if (what.starts_with("policy")) host->add_kthread(next++, "kworker/6:9", {6}, false);
+  };
+  Keeper keeper(host, run.path());
+  const auto done = keeper.acquire({lease}, kPolicy);
+  ASSERT_TRUE(done) << to_string(done.problems().front());
+  host->on_effect = nullptr;
+  keeper.repair();
+  EXPECT_TRUE(keeper.drift().changes.empty());
+}
+
 TEST(Preview, ShowsWhatAcquireDoesAndTouchesNothing) {
   const RunDir run;
   auto host = busy_host();
