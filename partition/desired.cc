@@ -80,6 +80,9 @@ Interest interest_of(const Ledger& ledger, const std::vector<Lease>& more) {
     interest.units.push_back(service.unit);
   }
   for (const auto& entry : ledger.knobs) interest.recorded.push_back(entry.first);
+  // A VM that owns no CPU moves nobody: reading every task would be most of what its start costs.
+  interest.tasks = !(interest.owned.empty() && interest.offline.empty() && ledger.knobs.empty() &&
+                     ledger.masks.empty() && ledger.policies.empty());
   return interest;
 }
 

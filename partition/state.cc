@@ -193,7 +193,7 @@ HostState read_state(Host& host, const Interest& interest) {
   for (const auto& knob : interest.recorded) {
     if (!state.knobs.contains(knob)) reader.knob(knob);
   }
-  state.tasks = host.tasks();
+  if (interest.tasks) state.tasks = host.tasks();
   return state;
 }
 

@@ -48,6 +48,7 @@ struct Interest {
   std::vector<std::string> recorded;  ///< knobs of the ledger
   std::vector<std::string> units;     ///< host.yaml's services
   bool interrupts = true;  ///< false: only recorded ones (the cheap look of the drift check)
+  bool tasks = true;       ///< false: nobody's place is at stake
 };
 
 HostState read_state(Host& host, const Interest& interest);

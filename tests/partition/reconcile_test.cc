@@ -158,6 +158,27 @@ TEST(Release, LeavesAloneWhatSomeoneElseChangedMeanwhileAndSaysSo) {
   EXPECT_EQ(released.problems[0].code, "knob-edited");
 }
 
+struct CountingHost : FakeHost {
+  using FakeHost::FakeHost;
+  int looks = 0;
+  std::vector<Task> tasks() override {
+    ++looks;
+    return FakeHost::tasks();
+  }
+};
+
+TEST(Acquire, OfNoCpuLooksAtNobodysTasks) {
+  const RunDir run;
+  auto host = std::make_shared<CountingHost>(FakeShape{});
+  auto lease = lease_on(*host, "a", 4, 6, 900);
+  lease.plan.owned_cpus = lease.plan.offline_cpus = {};
+  lease.plan.rt = false;
+  Keeper keeper(host, run.path());
+  ASSERT_TRUE(keeper.acquire({lease}, kPolicy));
+  EXPECT_TRUE(keeper.release("a").left.empty());
+  EXPECT_EQ(host->looks, 0);
+}
+
 TEST(Release, OfAnUnknownVmDoesNothing) {
   const RunDir run;
   auto host = busy_host();
