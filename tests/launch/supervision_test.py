@@ -105,10 +105,10 @@ class DeadSupervisors(harness.LaunchTest):
         self.no_qemu_left(qemu)
 
     def test_an_end_while_nobody_watched_is_reported_by_the_next_supervisor(self):
-        guest = self.running("SECONDS=2", "PANIC=1")
+        guest = self.running("SECONDS=4", "PANIC=1")
         qemu = guest.qemu()
         self.kill_supervisor(guest)
-        time.sleep(3)  # nobody is there who could tell of the panic
+        time.sleep(5)  # nobody is there who could tell of the panic
         self.assertTrue(kernel.alive(qemu), "QEMU waits, so that the end can be told")
         again = self.begin(self.folder / f"{guest.name}.yaml")
         self.said(again, 10, "guest panicked")
