@@ -105,27 +105,38 @@ PlanResult plan(const PlanningInput& input, const VmRequest& request) {
 
 namespace {
 
-/// The cpuset of a VM among all: a running one keeps what `auto` chose for it.
-CpuSet settle_among_all(const Ground& ground, Draft& draft) {
-  const auto& running = ground.input.running;
-  const auto lease = std::find_if(running.begin(), running.end(), [&](const Lease& candidate) {
-    return candidate.vm == draft.request.name;
-  });
-  if (draft.request.cpuset.is_auto() && lease != running.end()) return lease->plan.cpuset;
-  return settle_cpuset(ground, claims_but(ground.claims, draft.request.name), draft.request,
-                       draft.findings);
+/// What `auto` chose for a VM that runs already; nothing for others.
+std::optional<CpuSet> running_choice(const Ground& ground, const VmRequest& request) {
+  if (!request.cpuset.is_auto()) return std::nullopt;
+  for (const Lease& lease : ground.input.running) {
+    if (lease.vm == request.name) return lease.plan.cpuset;
+  }
+  return std::nullopt;
 }
 
-/// Every VM's claim with its final cpuset: explicit ones stand, `auto` ones are chosen in order.
+void settle(Ground& ground, Draft& draft, CpuSet cpuset) {
+  const VmRequest& request = draft.request;
+  draft.plan.cpuset = std::move(cpuset);
+  const auto claim = std::find_if(ground.claims.begin(), ground.claims.end(),
+                                  [&](const Claim& one) { return one.request == &request; });
+  *claim = ground.claim_of(request, draft.plan.cpuset,
+                           memory_nodes(ground.topology, request, draft.plan.cpuset));
+}
+
+/// Every VM's claim with its final cpuset: explicit ones stand, running VMs keep what they have,
+/// then `auto` chooses for the others in order.
 void settle_all(Ground& ground, std::vector<Draft>& drafts) {
+  std::vector<Draft*> open;
   for (Draft& draft : drafts) {
-    const VmRequest& request = draft.request;
-    draft.plan.cpuset = settle_among_all(ground, draft);
-    if (!request.cpuset.is_auto()) continue;
-    const auto claim = std::find_if(ground.claims.begin(), ground.claims.end(),
-                                    [&](const Claim& one) { return one.request == &request; });
-    *claim = ground.claim_of(request, draft.plan.cpuset,
-                             memory_nodes(ground.topology, request, draft.plan.cpuset));
+    draft.plan.cpuset = draft.request.cpuset.set;
+    if (auto kept = running_choice(ground, draft.request))
+      settle(ground, draft, std::move(*kept));
+    else if (draft.request.cpuset.is_auto())
+      open.push_back(&draft);
+  }
+  for (Draft* draft : open) {
+    const auto others = claims_but(ground.claims, draft->request.name);
+    settle(ground, *draft, choose_cpuset(ground, others, draft->request, draft->findings));
   }
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <map>
 #include <set>
 #include <tuple>
 
@@ -43,55 +42,38 @@ Surroundings look_around(const Ground& ground, const std::vector<const Claim*>& 
   return around;
 }
 
-/// Whether a whole core is free, this is its lowest online CPU, and its other siblings can leave.
-bool core_is_free(const Ground& ground, const Surroundings& around, const Cpu& named) {
-  if (named.siblings.count() <= 1) return true;
-  if (named.siblings.intersects(around.blocked)) return false;
-  for (const CpuId id : named.siblings.members()) {
-    const Cpu* sibling = ground.topology.find(id);
-    if (id == named.id || sibling == nullptr || !sibling->online) continue;
-    if (id < named.id) return false;
-    if (!sibling->can_go_offline && ground.input.policy.siblings != SiblingRule::leave)
-      return false;
-  }
-  return true;
+bool is_free(const Surroundings& around, const Choosable& one) {
+  const auto blocked = [&](CpuId id) { return around.blocked.has(id); };
+  return !blocked(one.cpu) && std::none_of(one.siblings.begin(), one.siblings.end(), blocked);
 }
 
-std::vector<Candidate> free_candidates(const Ground& ground, const Surroundings& around, bool rt) {
-  std::vector<Candidate> free;
-  for (const Cpu& cpu : ground.topology.cpus) {
-    if (!cpu.online || around.blocked.has(cpu.id)) continue;
-    if (rt && !core_is_free(ground, around, cpu)) continue;
-    free.push_back({cpu.id, cpu.core, cpu.package, cpu.node.value(), cpu.llc, cpu.nohz_full,
-                    cpu.isolated, around.near_devices.has(cpu.id)});
+using Free = std::vector<const Choosable*>;
+
+/// In the order of preference: the static one, and near the devices first among equal kinds.
+Free free_choices(const Choices& choices, const Surroundings& around) {
+  Free free;
+  for (const Choosable& one : choices.best_first) {
+    if (is_free(around, one)) free.push_back(&one);
   }
+  if (around.near_devices.empty()) return free;
+  std::stable_sort(free.begin(), free.end(), [&](const Choosable* a, const Choosable* b) {
+    const bool a_far = !around.near_devices.has(a->cpu);
+    const bool b_far = !around.near_devices.has(b->cpu);
+    return std::pair(a->kind, a_far) < std::pair(b->kind, b_far);
+  });
   return free;
 }
 
-/// RT: nohz_full first, then isolated at boot. Others keep away from both, which are for RT VMs.
-int kind_rank(const Candidate& candidate, bool rt) {
-  const int merit = candidate.nohz_full ? 2 : candidate.isolated ? 1 : 0;
-  return rt ? 2 - merit : merit;
-}
-
-void sort_by_preference(std::vector<Candidate>& free, bool rt) {
-  const auto key = [rt](const Candidate& one) {
-    return std::tuple(kind_rank(one, rt), !one.near_device, -one.package, -one.node, -one.llc,
-                      -one.core, -one.cpu.value());
-  };
-  std::sort(free.begin(), free.end(),
-            [&](const Candidate& a, const Candidate& b) { return key(a) < key(b); });
-}
-
-Cost cost_of(const std::vector<Candidate>& chosen, const Surroundings& around, bool rt) {
+Cost cost_of(const Free& chosen, const Surroundings& around) {
   Cost cost;
   std::set<int> nodes;
   std::set<int> llcs;
-  for (const Candidate& one : chosen) {
-    cost.other_kind += kind_rank(one, rt);
-    cost.far_from_devices += !around.near_devices.empty() && !one.near_device ? 1 : 0;
-    nodes.insert(one.node);
-    llcs.insert(one.llc);
+  for (const Choosable* one : chosen) {
+    const bool near = around.near_devices.empty() || around.near_devices.has(one->cpu);
+    cost.other_kind += one->kind;
+    cost.far_from_devices += near ? 0 : 1;
+    nodes.insert(one->node);
+    llcs.insert(one->llc);
   }
   cost.nodes = static_cast<int>(nodes.size());
   cost.llcs = static_cast<int>(llcs.size());
@@ -99,31 +81,29 @@ Cost cost_of(const std::vector<Candidate>& chosen, const Surroundings& around, b
   return cost;
 }
 
-/// The first `needed` candidates of each cache, node, package, and of the host.
-using Buckets = std::map<std::pair<int, int>, std::vector<Candidate>>;
-
-Buckets fill_buckets(const std::vector<Candidate>& free, std::size_t needed) {
-  Buckets buckets;
-  for (const Candidate& one : free) {
-    const std::pair<int, int> scopes[] = {{0, one.llc}, {1, one.node}, {2, one.package}, {3, 0}};
-    for (const auto& scope : scopes) {
-      auto& bucket = buckets[scope];
+/// The first `needed` of each cache, node, package, and of the host; fewer where it has fewer.
+std::vector<Free> fill_buckets(const Free& free, int scopes, std::size_t needed) {
+  std::vector<Free> buckets(static_cast<std::size_t>(scopes));
+  for (const Choosable* one : free) {
+    for (const int scope : one->scopes) {
+      Free& bucket = buckets[static_cast<std::size_t>(scope)];
       if (bucket.size() < needed) bucket.push_back(one);
     }
   }
   return buckets;
 }
 
-Selection best_of(const Buckets& buckets, std::size_t needed, const Surroundings& around, bool rt) {
+Selection best_of(const std::vector<Free>& buckets, std::size_t needed,
+                  const Surroundings& around) {
+  const auto rank = [](const Cost& cost, const Free& chosen) {
+    return std::tuple(cost, -chosen.front()->package, -chosen.front()->core);
+  };
   Selection best;
-  for (const auto& [scope, bucket] : buckets) {
+  for (const Free& bucket : buckets) {
     if (bucket.size() < needed) continue;
-    const Cost cost = cost_of(bucket, around, rt);
-    const int package = bucket.front().package;
-    const bool better =
-        best.chosen.empty() || std::tuple(cost, -package, -bucket.front().core) <
-                                   std::tuple(best.cost, -best.package, -best.chosen.front().core);
-    if (better) best = {bucket, cost, package, 0};
+    const Cost cost = cost_of(bucket, around);
+    if (best.chosen.empty() || rank(cost, bucket) < rank(best.cost, best.chosen))
+      best = {bucket, cost};
   }
   return best;
 }
@@ -138,14 +118,12 @@ std::size_t cpus_needed(const VmRequest& request) {
 std::optional<Selection> select_cpus(const Ground& ground, const std::vector<const Claim*>& others,
                                      const VmRequest& request, std::size_t& free_count) {
   const Surroundings around = look_around(ground, others, request);
-  auto free = free_candidates(ground, around, request.rt);
+  const Choices& choices = ground.choices(request.rt);
+  const Free free = free_choices(choices, around);
   free_count = free.size();
   const std::size_t needed = cpus_needed(request);
   if (free.size() < needed) return std::nullopt;
-  sort_by_preference(free, request.rt);
-  Selection best = best_of(fill_buckets(free, needed), needed, around, request.rt);
-  best.free = free_count;
-  return best;
+  return best_of(fill_buckets(free, choices.scopes, needed), needed, around);
 }
 
 CpuSet choose_cpuset(const Ground& ground, const std::vector<const Claim*>& others,
@@ -154,7 +132,7 @@ CpuSet choose_cpuset(const Ground& ground, const std::vector<const Claim*>& othe
   const auto selection = select_cpus(ground, others, request, free);
   CpuSet cpuset;
   if (selection) {
-    for (const Candidate& one : selection->chosen) cpuset.insert(one.cpu);
+    for (const Choosable* one : selection->chosen) cpuset.insert(one->cpu);
     return cpuset;
   }
   findings.add("auto-no-room", "cpuset",

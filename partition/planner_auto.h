@@ -10,19 +10,7 @@
 
 namespace kvmrt::partition {
 
-/// A core, or for a VM that is not RT a single CPU, that may be given away.
-struct Candidate {
-  CpuId cpu;  ///< the one to name: the lowest that is online
-  int core = -1;
-  int package = -1;
-  int node = -1;
-  int llc = -1;
-  bool nohz_full = false;
-  bool isolated = false;
-  bool near_device = false;
-};
-
-/// How good a set of candidates is; less is better, first members count first.
+/// How good a set of choices is; less is better, first members count first.
 struct Cost {
   int other_kind = 0;  ///< RT: CPUs without nohz_full and isolation; else: with them
   int nodes = 0;
@@ -33,16 +21,15 @@ struct Cost {
 };
 
 struct Selection {
-  std::vector<Candidate> chosen;
+  std::vector<const Choosable*> chosen;
   Cost cost;
-  int package = -1;
-  std::size_t free = 0;  ///< candidates on the whole host
 };
 
 /// CPUs that the VM's threads need: one per vCPU, and one for the emulator by KVM-RT's rule.
 std::size_t cpus_needed(const VmRequest& request);
 
-/// The best `needed` candidates; nothing when there are fewer (then `free` says how many).
+/// The best `needed` choices, which live as long as the ground; nothing when there are fewer (then
+/// `free` says how many).
 std::optional<Selection> select_cpus(const Ground& ground, const std::vector<const Claim*>& others,
                                      const VmRequest& request, std::size_t& free);
 

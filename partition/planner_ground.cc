@@ -8,7 +8,12 @@ namespace kvmrt::partition {
 namespace {
 
 Claim lease_claim(const HostTopology& topology, const Lease& lease) {
-  Claim claim{lease.vm, lease.plan.rt, true, lease.plan.cpuset, lease.plan.owned_cpus, {}, nullptr};
+  Claim claim;
+  claim.vm = lease.vm;
+  claim.rt = lease.plan.rt;
+  claim.running = true;
+  claim.cpus = lease.plan.cpuset;
+  claim.owned = lease.plan.owned_cpus;
   claim.request = &lease.request;
   claim.cpus |= lease.plan.owned_cpus;
   if (lease.request.emulator.where == EmulatorRequest::Where::explicit_set)
@@ -55,7 +60,11 @@ Ground::Ground(const PlanningInput& given, Scope scope)
 
 Claim Ground::claim_of(const VmRequest& request, const CpuSet& cpuset,
                        const NodeSet& memory) const {
-  Claim claim{request.name, request.rt, false, cpuset, {}, {}, &request};
+  Claim claim;
+  claim.vm = request.name;
+  claim.rt = request.rt;
+  claim.cpus = cpuset;
+  claim.request = &request;
   if (request.rt) claim.owned = topology.with_siblings(cpuset);
   claim.cpus |= claim.owned;
   if (request.emulator.where == EmulatorRequest::Where::explicit_set)
@@ -68,13 +77,18 @@ CpuSet Ground::housekeeping(const CpuSet& owned) const {
   return online - isolated - services - owned;
 }
 
+const Choices& Ground::choices(bool rt) const {
+  const auto known = choices_.find(rt);
+  if (known != choices_.end()) return known->second;
+  return choices_[rt] = choices_for(topology, input.policy.siblings, rt);
+}
+
 NodeSet memory_nodes(const HostTopology& topology, const VmRequest& request, const CpuSet& cpuset) {
-  if (request.numatune.is_set()) return request.numatune.set;
-  if (!request.numatune.is_auto()) return {};
-  NodeSet nodes;
-  for (const NodeId id : topology.nodes_of(cpuset).members()) {
-    const Node* node = topology.find(id);
-    if (node != nullptr && (!topology.memory_known || node->memory.count() > 0)) nodes.insert(id);
+  NodeSet nodes = request.numatune.set;
+  if (!request.numatune.is_auto()) return nodes;
+  nodes = topology.nodes_of(cpuset);
+  for (const Node& node : topology.nodes) {
+    if (topology.memory_known && node.memory.count() == 0) nodes.erase(node.id);
   }
   return nodes;
 }

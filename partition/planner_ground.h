@@ -3,10 +3,12 @@
 // already. Internal to the planner.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "partition/planner.h"
+#include "partition/planner_choices.h"
 
 namespace kvmrt::partition {
 
@@ -39,6 +41,11 @@ class Ground {
                                const NodeSet& memory) const;
   /// Online, not isolated at boot, and in none of the owned sets or services.
   [[nodiscard]] CpuSet housekeeping(const CpuSet& owned) const;
+  /// Worked out when first asked for: a plan without `auto` need not pay for it.
+  [[nodiscard]] const Choices& choices(bool rt) const;
+
+ private:
+  mutable std::map<bool, Choices> choices_;
 };
 
 /// The nodes that give memory: explicit ones, or with `auto` those of the cpuset that have any.
