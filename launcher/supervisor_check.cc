@@ -30,6 +30,8 @@ void Supervisor::sweep_soon() {
 }
 
 void Supervisor::sweep() {
+  // Threads of a QEMU that ends go one by one: not as planned, and no drift.
+  if (life_.stage == Stage::stopping) return;
   try {
     for (const Guest::Repair& repair : guest_.sweep(promotion_)) {
       log(repair.known ? Level::warning : Level::debug,
@@ -56,9 +58,8 @@ void Supervisor::check_later() {
 }
 
 void Supervisor::check() {
-  if (life_.stage == Stage::stopping) return;
   sweep();
-  if (!charge_.profile.rt) return;
+  if (!charge_.profile.rt || life_.stage == Stage::stopping) return;
   try {
     for (const Problem& problem : keeper_.repair().problems) {
       // What stays as it is, such as an IRQ that the kernel keeps, is told once.

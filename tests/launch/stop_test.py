@@ -3,6 +3,7 @@
 
 import os
 import signal
+import time
 
 import harness
 import kernel
@@ -106,6 +107,18 @@ class StopChain(harness.LaunchTest):
 
 
 class StopOfARealQemu(harness.LaunchTest):
+    def test_threads_that_vanish_at_the_end_are_no_drift(self):
+        """The looks at the threads come 0.1 s and 1.1 s after the start: killed around then."""
+        for delay in (0.06, 0.08, 0.1, 0.12):
+            with self.subTest(seconds=delay):
+                guest = self.begin(self.profile(boot={"firmware": str(rom("SAY=halts"))}))
+                guest.until_said("guest runs")
+                time.sleep(delay)
+                for _ in range(6):
+                    guest.signal(signal.SIGQUIT)
+                self.said(guest, 0)
+                self.assertNotIn("claims thread", guest.errors())
+
     def test_a_halted_guest_is_ended_after_the_shutdown_timeout(self):
         guest = self.begin(self.profile(boot={"firmware": str(rom("SAY=halts"))}))
         guest.until_state("running").until_said("guest runs")
