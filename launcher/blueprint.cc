@@ -7,10 +7,8 @@
 #include "base/error.h"
 #include "launcher/devices_check.h"
 #include "launcher/machine_probe.h"
+#include "launcher/planning.h"
 #include "launcher/state_folder.h"
-#include "partition/keeper.h"
-#include "partition/probe.h"
-#include "partition/probe_facts.h"
 #include "profiles/host_file.h"
 #include "profiles/load.h"
 
@@ -73,19 +71,8 @@ Accelerator accelerator_of(const std::string& wanted, Blueprint& made) {
 }
 
 void plan_cpus(Blueprint& made, const CommonOptions& common) {
-  partition::PlanningInput input;
-  if (common.input.empty()) {
-    const partition::Keeper keeper(partition::this_host(), state_root());
-    input.running = keeper.leases();
-    input.taken_offline = keeper.taken_offline();
-    partition::ProbeOptions probe;
-    probe.devices = made.profile.pci;
-    input.topology = partition::probe_topology(probe);
-    input.facts = partition::probe_facts();
-  } else {
-    input.topology = required(partition::topology_from(common.input));
-  }
-  input.policy = made.policy;
+  partition::PlanningInput input =
+      planning_input(common, made.policy, made.profile.pci, Devices::named);
   input.configured = configured(common.config);
   partition::PlanResult result = partition::plan(input, made.request);
   made.plan = std::move(result.plan);
@@ -154,8 +141,12 @@ partition::HostPolicy load_policy(const CommonOptions& common) {
 }
 
 Blueprint make_blueprint(const BlueprintOptions& options) {
+  return make_blueprint(find_profile(options.profile, options.common), options);
+}
+
+Blueprint make_blueprint(Profile profile, const BlueprintOptions& options) {
   Blueprint made;
-  made.profile = find_profile(options.profile, options.common);
+  made.profile = std::move(profile);
   made.policy = load_policy(options.common);
   if (!options.accelerator.empty()) made.profile.qemu.accel = options.accelerator;
   append(made.problems, profiles::unbuilt(made.profile));

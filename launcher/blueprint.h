@@ -53,5 +53,7 @@ std::string host_file_of(const std::string& config);
 /// Throws Refused for a profile that cannot be read, SystemError for a host that cannot be looked
 /// at; all else that is wrong stands in `problems`.
 Blueprint make_blueprint(const BlueprintOptions& options);
+/// The same for a profile that was read already; `options.profile` is not looked at.
+Blueprint make_blueprint(profiles::Profile profile, const BlueprintOptions& options);
 
 }  // namespace kvmrt::launcher

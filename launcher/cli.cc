@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::array kCommands{
     Command{"launch", "run one VM in the foreground to completion", cmd_launch},
+    Command{"boot", "start all autostart VMs, or those named", cmd_boot},
+    Command{"shutdown", "stop all running VMs, or those named", cmd_shutdown},
     Command{"stat", "state of all VMs, configured or running", cmd_stat},
     Command{"validate-host", "is this host fit, and if not, what to change", cmd_validate_host},
     Command{"recover", "restore the host after a supervisor was killed", cmd_recover},

@@ -50,36 +50,37 @@ int supervise(Blueprint blueprint, const LaunchOptions& options, const Fd& paren
   }
 }
 
-int wait_for(pid_t child, const Fd& from_child) {
+}  // namespace
+
+Detached::Detached(Blueprint blueprint, const LaunchOptions& options) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("make", "a pipe");
+  from_child_ = Fd(ends[0]);
+  Fd to_parent(ends[1]);
+  child_ = ::fork();
+  if (child_ < 0) throw_errno("fork", "the supervisor");
+  if (child_ > 0) return;
+  from_child_.reset();
+  ::setsid();
+  // Not exit(): the parent's buffers and handlers are not ours to run.
+  ::_exit(supervise(std::move(blueprint), options, to_parent));
+}
+
+int Detached::outcome() {
   char code = 0;
   ssize_t got = 0;
   do {
-    got = ::read(from_child.get(), &code, 1);
+    got = ::read(from_child_.get(), &code, 1);
   } while (got < 0 && errno == EINTR);
   if (got == 1) return code;
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(ExitCode::failed);
 }
 
-}  // namespace
-
 int launch_detached(Blueprint blueprint, const LaunchOptions& options) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("make", "a pipe");
-  Fd from_child(ends[0]);
-  Fd to_parent(ends[1]);
-  const pid_t child = ::fork();
-  if (child < 0) throw_errno("fork", "the supervisor");
-  if (child > 0) {
-    to_parent.reset();
-    return wait_for(child, from_child);
-  }
-  from_child.reset();
-  ::setsid();
-  // Not exit(): the parent's buffers and handlers are not ours to run.
-  ::_exit(supervise(std::move(blueprint), options, to_parent));
+  return Detached(std::move(blueprint), options).outcome();
 }
 
 }  // namespace kvmrt::launcher

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "launcher/launch.h"
 #include "launcher/plan_json.h"
-#include "launcher/process.h"
 #include "launcher/state_folder.h"
 #include "partition/keeper.h"
 
@@ -15,12 +15,7 @@ namespace kvmrt::launcher {
 namespace {
 
 partition::Transition changes_of(const Blueprint& blueprint, bool this_host) {
-  partition::Lease lease;
-  lease.vm = blueprint.profile.name;
-  lease.uuid = blueprint.profile.uuid;
-  lease.supervisor = own_process();
-  lease.plan = blueprint.plan;
-  lease.request = blueprint.request;
+  const partition::Lease lease = lease_of(blueprint);
   if (!this_host)
     return partition::Keeper::preview_on(blueprint.topology, {lease}, blueprint.policy);
   const partition::Keeper keeper(partition::this_host(), state_root());

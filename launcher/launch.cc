@@ -12,6 +12,7 @@
 #include "launcher/spawn.h"
 #include "launcher/supervisor.h"
 #include "partition/keeper.h"
+#include "partition/probe.h"
 #include "qmp/listen.h"
 
 namespace kvmrt::launcher {
@@ -59,6 +60,8 @@ VmState first_state(const Blueprint& made) {
   return state;
 }
 
+}  // namespace
+
 Lease lease_of(const Blueprint& made) {
   Lease lease;
   lease.vm = made.profile.name;
@@ -68,6 +71,8 @@ Lease lease_of(const Blueprint& made) {
   lease.request = made.request;
   return lease;
 }
+
+namespace {
 
 VmLock locked(const VmFolder& folder, const std::string& name) {
   auto answer = lock_vm(folder);
@@ -164,7 +169,24 @@ void show_changes(const std::vector<partition::Change>& changes) {
     log(Level::debug, fmt::format("{} tasks moved off the owned CPUs or given a priority", tasks));
 }
 
+/// `boot` takes the CPUs of all its VMs in one reconcile, under leases of its own; each VM's
+/// supervisor takes its one over. That nobody else supervises the VM, our lock on it says.
+bool take_over_lease(const Blueprint& made, Keeper& keeper) {
+  for (const Lease& lease : keeper.leases()) {
+    if (lease.vm != made.profile.name || lease.qemu || !keeper.alive(lease)) continue;
+    if (lease.plan != made.plan) {
+      keeper.release(lease.vm);
+      return false;
+    }
+    keeper.adopt(lease.vm, own_process());
+    return true;
+  }
+  return false;
+}
+
 void take_cpus(const Blueprint& made, Keeper& keeper) {
+  if (take_over_lease(made, keeper)) return;
+  partition::keep_topology(state_root(), made.topology);
   const auto taken = keeper.acquire({lease_of(made)}, made.policy);
   Problems problems = taken.problems();
   profiles::locate(problems, made.profile);
@@ -220,23 +242,10 @@ Charge charge_for(const Blueprint& made, const LaunchOptions& options, VmFolder 
   return charge;
 }
 
-}  // namespace
-
-ExitCode launch(Blueprint made, const LaunchOptions& options,
-                const std::function<void()>& on_running) {
-  const std::string vm = made.profile.name;
-  const VmFolder folder = make_vm_folder(vm);
-  const VmLock lock = locked(folder, vm);
-  Keeper keeper(partition::this_host(), state_root());
-  Charge charge = charge_for(made, options, folder);
+ExitCode run(Charge charge, Keeper& keeper, const std::function<void()>& on_running) {
+  const std::string vm = charge.state.name;
+  const VmFolder folder = charge.folder;
   const VmState state = charge.state;
-  if (const std::optional<Lease> kept = kept_guest(keeper, vm)) {
-    charge = adopt_qemu(std::move(charge), *kept, keeper);
-  } else {
-    if (has_error(made.problems)) throw Refused(made.problems);
-    write_state(folder, state);
-    charge = start(made, std::move(charge), keeper);
-  }
   const ProcessId qemu = charge.qemu;
   Supervisor supervisor(std::move(charge), keeper, on_running);
   const Outcome outcome = supervisor.run();
@@ -250,6 +259,38 @@ ExitCode launch(Blueprint made, const LaunchOptions& options,
       outcome.text + (restored ? "; host restored" : ""));
   write_end(folder, state, code, outcome.text);
   return code;
+}
+
+}  // namespace
+
+ExitCode launch(Blueprint made, const LaunchOptions& options,
+                const std::function<void()>& on_running) {
+  const std::string vm = made.profile.name;
+  const VmFolder folder = make_vm_folder(vm);
+  const VmLock lock = locked(folder, vm);
+  Keeper keeper(partition::this_host(), state_root());
+  Charge charge = charge_for(made, options, folder);
+  if (const std::optional<Lease> kept = kept_guest(keeper, vm)) {
+    charge = adopt_qemu(std::move(charge), *kept, keeper);
+  } else {
+    if (has_error(made.problems)) throw Refused(made.problems);
+    write_state(folder, charge.state);
+    charge = start(made, std::move(charge), keeper);
+  }
+  return run(std::move(charge), keeper, on_running);
+}
+
+ExitCode stop_kept_guest(const std::string& vm, bool force) {
+  const VmFolder folder = make_vm_folder(vm);
+  const VmLock lock = locked(folder, vm);
+  Keeper keeper(partition::this_host(), state_root());
+  const std::optional<Lease> kept = kept_guest(keeper, vm);
+  if (!kept) return ExitCode::done;
+  Blueprint made;
+  made.profile.name = vm;
+  made.profile.rt = kept->plan.rt;
+  Charge charge = adopt_qemu(charge_for(made, {}, folder), *kept, keeper);
+  return run(std::move(charge), keeper, [force] { ::raise(force ? SIGQUIT : SIGTERM); });
 }
 
 }  // namespace kvmrt::launcher

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "base/error.h"
 #include "launcher/blueprint.h"
+#include "partition/lease.h"
 
 namespace kvmrt::launcher {
 
@@ -15,11 +17,17 @@ struct LaunchOptions {
   bool verbose = false;
 };
 
+/// What this VM takes of the host, supervised by this process.
+partition::Lease lease_of(const Blueprint& blueprint);
+
 /// Returns when QEMU is gone and the host is restored, with the command's exit code. `on_running`
 /// is called once, when the guest runs. A guest of this name that outlived its supervisor is
 /// adopted instead. Throws Refused (also for errors in the blueprint) and SystemError; nothing is
 /// left changed then.
 ExitCode launch(Blueprint blueprint, const LaunchOptions& options,
                 const std::function<void()>& on_running);
+
+/// Adopts a guest that outlived its supervisor, and stops it; `force`: without asking the guest.
+ExitCode stop_kept_guest(const std::string& vm, bool force);
 
 }  // namespace kvmrt::launcher

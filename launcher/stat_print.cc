@@ -13,7 +13,6 @@ namespace {
 using nlohmann::ordered_json;
 
 std::string uptime_text(std::int64_t seconds) {
-  if (seconds <= 0) return "-";
   const std::int64_t days = seconds / 86400;
   return fmt::format("{}{:02}:{:02}:{:02}", days > 0 ? fmt::format("{}d ", days) : "",
                      seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
@@ -98,8 +97,8 @@ std::string stat_table(const std::vector<VmStat>& vms, bool with_threads) {
   for (const VmStat& vm : vms) {
     text += fmt::format("{:<20} {:<12} {:>5} {:<10} {:<3} {:>9} {:>12} {:>10}\n", vm.state.name,
                         to_string(vm.state.status), vm.state.nr_vcpus, or_dash(vm.cpuset),
-                        vm.state.rt ? "yes" : "no", locked_text(vm), uptime_text(vm.uptime_s),
-                        supervisor_text(vm));
+                        vm.state.rt ? "yes" : "no", locked_text(vm),
+                        vm.qemu_alive ? uptime_text(vm.uptime_s) : "-", supervisor_text(vm));
     if (with_threads) text += thread_rows(vm);
   }
   return text;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads what the planner's warnings look at. Files only, none of them written; about 1 ms on a small
-// host. What cannot be read stays absent.
+// Reads what the planner's warnings look at. Files only, none of them written; about 1 ms on a
+// small host. What cannot be read stays absent.
 #pragma once
 
 #include <filesystem>

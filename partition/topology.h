@@ -54,7 +54,7 @@ struct HostTopology {
   std::vector<Cpu> cpus;  ///< ascending by id; present CPUs, offline ones too
   std::vector<Node> nodes;
   std::vector<PciDevice> devices;
-  std::string source;  ///< "this host", or the description or file it came from
+  std::string source;        ///< "this host", or the description or file it came from
   bool memory_known = true;  ///< false: a description that says nothing of memory
   friend bool operator==(const HostTopology&, const HostTopology&) = default;
 

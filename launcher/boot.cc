@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "launcher/boot.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/core.h>
+#include <optional>
+#include <poll.h>
+
+#include "base/error.h"
+#include "launcher/blueprint.h"
+#include "launcher/detach.h"
+#include "launcher/launch.h"
+#include "launcher/log.h"
+#include "launcher/several.h"
+#include "launcher/unit.h"
+#include "launcher/vm_state.h"
+#include "partition/keeper.h"
+#include "partition/probe.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// One VM on its way up.
+struct Start {
+  Blueprint blueprint;
+  std::optional<Detached> supervisor;
+  std::optional<UnitStart> unit;
+  Clock::time_point since = Clock::now();
+  std::optional<int> code;
+
+  [[nodiscard]] const std::string& name() const { return blueprint.profile.name; }
+  [[nodiscard]] int fd() const { return unit ? unit->fd() : supervisor->fd(); }
+  int outcome() { return unit ? unit->outcome() : supervisor->outcome(); }
+};
+
+bool runs_already(const std::string& vm) {
+  const auto state = present_state(vm_folder(vm));
+  return state && state->status != VmStatus::stopped && state->status != VmStatus::failed &&
+         state->status != VmStatus::unsupervised;
+}
+
+void print_problems(const Problems& problems) {
+  for (const Problem& problem : problems) log(Level::info, to_string(problem));
+}
+
+/// Blueprints of all VMs that can start; the others get their exit code at once.
+std::vector<Start> prepare(const BootOptions& options, std::vector<int>& codes) {
+  std::vector<Start> starts;
+  for (profiles::Profile& profile : chosen_profiles(options.common, options.names)) {
+    if (runs_already(profile.name)) {
+      fmt::print("{}: runs already\n", profile.name);
+      continue;
+    }
+    BlueprintOptions how;
+    how.common = options.common;
+    Blueprint blueprint = make_blueprint(std::move(profile), how);
+    print_problems(blueprint.problems);
+    if (has_error(blueprint.problems)) {
+      fmt::print("{}: refused\n", blueprint.profile.name);
+      codes.push_back(static_cast<int>(ExitCode::refused));
+      continue;
+    }
+    starts.push_back(Start{std::move(blueprint), {}, {}, Clock::now(), {}});
+  }
+  return starts;
+}
+
+/// CPUs for all of them at once. Where VMs cannot run together (their profiles overlap), each takes
+/// its own at its start, so that the first come gets them and the others are refused by name.
+bool take_all(partition::Keeper& keeper, const std::vector<Start>& starts) {
+  std::vector<partition::Lease> leases;
+  for (const Start& start : starts) leases.push_back(lease_of(start.blueprint));
+  make_state_root();
+  partition::keep_topology(state_root(), starts.front().blueprint.topology);
+  const auto taken = keeper.acquire(leases, starts.front().blueprint.policy);
+  print_problems(taken.problems());
+  return taken.ok();
+}
+
+void begin(Start& start, const BootOptions& options) {
+  fmt::print("{}: starting\n", start.name());
+  std::fflush(stdout);
+  if (by_systemd(options.common.config)) {
+    start.unit.emplace(start.name());
+    return;
+  }
+  set_log(fmt::format("kvmrt-launch: {}", start.name()), options.common.verbose);
+  start.supervisor.emplace(start.blueprint, LaunchOptions{false, options.common.verbose});
+  set_log("kvmrt-boot", options.common.verbose);
+}
+
+void report(Start& start) {
+  start.code = start.outcome();
+  const auto took = std::chrono::duration<double>(Clock::now() - start.since).count();
+  if (*start.code == 0)
+    fmt::print("{}: running ({:.1f} s)\n", start.name(), took);
+  else
+    fmt::print("{}: failed, exit code {} ({:.1f} s)\n", start.name(), *start.code, took);
+  std::fflush(stdout);
+}
+
+void wait_for_all(std::vector<Start>& starts) {
+  while (true) {
+    std::vector<pollfd> waiting;
+    std::vector<Start*> of;
+    for (Start& start : starts) {
+      if (start.code) continue;
+      waiting.push_back({start.fd(), POLLIN, 0});
+      of.push_back(&start);
+    }
+    if (waiting.empty()) return;
+    if (::poll(waiting.data(), waiting.size(), -1) < 0) continue;
+    for (std::size_t i = 0; i < waiting.size(); ++i)
+      if (waiting[i].revents != 0) report(*of[i]);
+  }
+}
+
+/// Leases that no supervisor took over.
+void drop_unused(partition::Keeper& keeper, const std::vector<Start>& starts) {
+  for (const partition::Lease& lease : keeper.leases()) {
+    const bool ours = lease.supervisor == own_process() &&
+                      std::any_of(starts.begin(), starts.end(),
+                                  [&](const Start& s) { return s.name() == lease.vm; });
+    if (ours) keeper.release(lease.vm);
+  }
+}
+
+}  // namespace
+
+int boot(const BootOptions& options) {
+  std::vector<int> codes;
+  std::vector<Start> starts = prepare(options, codes);
+  if (starts.empty()) {
+    if (codes.empty()) fmt::print("nothing to start\n");
+    return worst_of(codes);
+  }
+  partition::Keeper keeper(partition::this_host(), state_root());
+  const bool together = take_all(keeper, starts);
+  if (!together) log(Level::info, "these VMs cannot all have their CPUs; starting them one by one");
+  for (Start& start : starts) {
+    begin(start, options);
+    if (!together) report(start);
+  }
+  wait_for_all(starts);
+  drop_unused(keeper, starts);
+  for (const Start& start : starts) codes.push_back(*start.code);
+  return worst_of(codes);
+}
+
+}  // namespace kvmrt::launcher

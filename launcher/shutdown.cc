@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "launcher/shutdown.h"
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <fmt/core.h>
+#include <optional>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "launcher/launch.h"
+#include "launcher/log.h"
+#include "launcher/several.h"
+#include "launcher/stat.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// One VM on its way down.
+struct Stop {
+  std::string name;
+  Fd supervisor;                 ///< pidfd; readable when it has ended
+  std::optional<pid_t> adopter;  ///< our child, for a guest that had no supervisor
+  Clock::time_point since = Clock::now();
+  bool ended = false;
+};
+
+bool running(const VmStat& vm) {
+  return vm.qemu_alive || (vm.supervised && vm.state.status != VmStatus::stopped &&
+                           vm.state.status != VmStatus::failed);
+}
+
+/// The supervisor's own stop chain does it; SIGQUIT leaves out the guest's part.
+Stop ask_supervisor(const VmStat& vm, bool force) {
+  Stop stop;
+  stop.name = vm.state.name;
+  auto pidfd = open_process(vm.state.supervisor);
+  if (!pidfd) {
+    stop.ended = true;
+    return stop;
+  }
+  stop.supervisor = std::move(*pidfd);
+  send_signal(stop.supervisor, force ? SIGQUIT : SIGTERM);
+  return stop;
+}
+
+Stop adopt_and_stop(const VmStat& vm, const ShutdownOptions& options) {
+  Stop stop;
+  stop.name = vm.state.name;
+  const pid_t child = ::fork();
+  if (child < 0) throw_errno("fork", "a supervisor for " + stop.name);
+  if (child == 0) {
+    set_log("kvmrt-launch: " + stop.name, options.common.verbose);
+    ::_exit(static_cast<int>(stop_kept_guest(stop.name, options.force)));
+  }
+  stop.adopter = child;
+  const auto process = identify(Pid(child));
+  auto pidfd = process ? open_process(*process) : std::nullopt;
+  if (pidfd) stop.supervisor = std::move(*pidfd);
+  return stop;
+}
+
+int code_of(const Stop& stop) {
+  if (stop.adopter) {
+    int status = 0;
+    while (::waitpid(*stop.adopter, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(ExitCode::failed);
+  }
+  const auto state = read_state(vm_folder(stop.name));
+  return state && state->exit_code ? *state->exit_code : 0;
+}
+
+int report(Stop& stop) {
+  stop.ended = true;
+  const int code = code_of(stop);
+  const double took = std::chrono::duration<double>(Clock::now() - stop.since).count();
+  const auto state = read_state(vm_folder(stop.name));
+  fmt::print("{}: stopped ({:.1f} s){}\n", stop.name, took,
+             state && !state->message.empty() ? ", " + state->message : "");
+  std::fflush(stdout);
+  return code;
+}
+
+void wait_for_all(std::vector<Stop>& stops, std::vector<int>& codes) {
+  while (true) {
+    std::vector<pollfd> waiting;
+    std::vector<Stop*> of;
+    for (Stop& stop : stops) {
+      if (stop.ended) continue;
+      waiting.push_back({stop.supervisor.get(), POLLIN, 0});
+      of.push_back(&stop);
+    }
+    if (waiting.empty()) return;
+    if (::poll(waiting.data(), waiting.size(), -1) < 0) continue;
+    for (std::size_t i = 0; i < waiting.size(); ++i)
+      if (waiting[i].revents != 0) codes.push_back(report(*of[i]));
+  }
+}
+
+}  // namespace
+
+int shut_down(const ShutdownOptions& options) {
+  std::vector<Stop> stops;
+  for (const VmStat& vm : gather_stat(options.common, options.names, false)) {
+    if (!running(vm)) {
+      if (!options.names.empty()) fmt::print("{}: not running\n", vm.state.name);
+      continue;
+    }
+    fmt::print("{}: stopping\n", vm.state.name);
+    std::fflush(stdout);
+    stops.push_back(vm.supervised ? ask_supervisor(vm, options.force)
+                                  : adopt_and_stop(vm, options));
+  }
+  if (stops.empty() && options.names.empty()) fmt::print("nothing runs\n");
+  std::vector<int> codes;
+  wait_for_all(stops, codes);
+  return worst_of(codes);
+}
+
+}  // namespace kvmrt::launcher

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "launcher/unit.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+namespace kvmrt::launcher {
+namespace {
+
+pid_t run_systemctl(const char* verb, const std::string& unit) {
+  std::string tool = "systemctl";
+  std::string action = verb;
+  std::string name = unit;
+  std::array<char*, 4> argv{tool.data(), action.data(), name.data(), nullptr};
+  pid_t child = -1;
+  const int failed = ::posix_spawnp(&child, "systemctl", nullptr, nullptr, argv.data(), environ);
+  if (failed != 0) throw SystemError("run", "systemctl", failed);
+  return child;
+}
+
+int wait_code(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(ExitCode::failed);
+}
+
+}  // namespace
+
+bool by_systemd(const std::string& config) {
+  std::error_code ignored;
+  if (!std::filesystem::exists("/run/systemd/system", ignored)) return false;
+  const auto same =
+      std::filesystem::weakly_canonical(config, ignored) == std::filesystem::path("/etc/kvmrt");
+  for (const char* folder :
+       {"/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/"}) {
+    if (same && std::filesystem::exists(std::string(folder) + "kvmrt@.service", ignored))
+      return true;
+  }
+  return false;
+}
+
+UnitStart::UnitStart(const std::string& vm)
+    : unit_("kvmrt@" + vm + ".service"), child_(run_systemctl("start", unit_)) {
+  ended_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, child_, 0)));
+  if (!ended_) throw_errno("watch", "systemctl");
+}
+
+int UnitStart::outcome() { return wait_code(child_); }
+
+}  // namespace kvmrt::launcher

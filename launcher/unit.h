@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// VMs as units of a running systemd: kvmrt@NAME.service.
+#pragma once
+
+#include <string>
+#include <sys/types.h>
+
+#include "base/fd.h"
+
+namespace kvmrt::launcher {
+
+/// Whether systemd runs here, has our units, and `config` is the installed folder (/etc/kvmrt),
+/// whose profiles the units start.
+bool by_systemd(const std::string& config);
+
+/// "systemctl start kvmrt@NAME.service" under way.
+class UnitStart {
+ public:
+  explicit UnitStart(const std::string& vm);
+  [[nodiscard]] int fd() const { return ended_.get(); }  ///< readable when it ended
+  /// 0 when the unit is active; else systemctl's exit code, and the journal tells.
+  int outcome();
+
+ private:
+  std::string unit_;
+  pid_t child_ = -1;
+  Fd ended_;
+};
+
+}  // namespace kvmrt::launcher
