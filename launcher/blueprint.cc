@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "launcher/devices_check.h"
+#include "launcher/devices_lock.h"
 #include "launcher/machine_probe.h"
 #include "launcher/planning.h"
 #include "launcher/state_folder.h"
@@ -156,6 +157,7 @@ Blueprint make_blueprint(Profile profile, const BlueprintOptions& options) {
   made.request = profiles::request_of(made.profile, kvm);
   plan_cpus(made, options.common);
   if (!has_error(made.problems)) made.invocation = invocation_of(made, options);
+  append(made.problems, check_image_locks(made.invocation.handovers));
   if (options.common.input.empty() && !has_error(made.problems)) {
     const auto facts = probe_preflight(made.profile, made.plan, made.invocation, kvm);
     auto permit = preflight(made.profile, made.plan, kvm, facts);

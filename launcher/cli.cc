@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "launcher/commands.h"
+#include "partition/keeper.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -61,6 +62,10 @@ int run_guarded(const Command& command, int argc, char** argv) {
   } catch (const Refused& refused) {
     print_problems(argv[0], refused.problems());
     return static_cast<int>(ExitCode::refused);
+  } catch (const partition::NotRestored& error) {
+    fmt::print(stderr, "{}: {}\n", argv[0], error.what());
+    print_problems(argv[0], error.left());
+    return static_cast<int>(ExitCode::not_restored);
   } catch (const SystemError& error) {
     fmt::print(stderr, "{}: {}\n", argv[0], error.what());
     if (!error.hint().empty()) fmt::print(stderr, "hint: {}\n", error.hint());

@@ -23,8 +23,7 @@ struct Options {
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option("profile", options.blueprint.profile, "a profile file, or the name of a VM in -f")
-      ->type_name("PROFILE|NAME")
-      ->required();
+      ->type_name("PROFILE|NAME");
   add_config_option(app, options.blueprint.common);
   app.add_flag("--dry-run", options.dry_run, "print the whole plan and change nothing");
   add_json_option(app, options.blueprint.common);
@@ -40,6 +39,8 @@ void add_options(CLI::App& app, Options& options) {
 }
 
 std::optional<std::string> contradiction(const Options& options) {
+  // Asked here, not by the parser, which would complain of this before a mistyped option.
+  if (options.blueprint.profile.empty()) return "a profile or the name of a VM is wanted";
   if (options.dry_run) return std::nullopt;
   if (options.blueprint.common.json) return "--json goes with --dry-run";
   if (!options.blueprint.common.input.empty())
@@ -73,7 +74,7 @@ int cmd_launch(int argc, char** argv) {
   options.blueprint.dry_run = options.dry_run;
   Blueprint blueprint = make_blueprint(options.blueprint);
   if (options.dry_run) return print_dry_run(blueprint, options.blueprint.common);
-  print_warnings(blueprint.problems);
+  if (!has_error(blueprint.problems)) print_warnings(blueprint.problems);
   set_log(fmt::format("{}: {}", argv[0], blueprint.profile.name), options.blueprint.common.verbose);
   const LaunchOptions how{options.blueprint.console, options.blueprint.common.verbose};
   if (options.detach) return launch_detached(std::move(blueprint), how);

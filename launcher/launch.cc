@@ -237,7 +237,10 @@ Charge charge_for(const Blueprint& made, const LaunchOptions& options, VmFolder 
                 .pidfd = {},
                 .monitor = {},
                 .console = {}};
-  charge.console_on_terminal = options.console;
+  // `serial: stdio` is the console's own wish for the terminal.
+  const auto& serial = made.profile.serial;
+  charge.console_on_terminal =
+      options.console || (!serial.empty() && serial.front().type == "stdio");
   charge.verbose = options.verbose;
   return charge;
 }
