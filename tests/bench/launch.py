@@ -35,6 +35,7 @@ class Bench:
         self.first = os.open(self.fifo, os.O_RDONLY | os.O_NONBLOCK)
         # A writer of our own, so that the FIFO never tells of an end.
         self.held = os.open(self.fifo, os.O_WRONLY | os.O_CLOEXEC)
+        self.cpu = kvm_cpu() if options.accel == "kvm" else "auto"
         self.roms = {}
         for name, defines in (("off", ["OFFQ35"]), ("halt", [])):
             self.roms[name] = folder / f"{name}.rom"
@@ -45,7 +46,7 @@ class Bench:
     def profile(self, name, rt, rom="off"):
         made = {"name": name, "memory": self.options.memory, "boot": {"firmware": str(self.roms[rom])},
                 "lifecycle": {"shutdown_timeout": "1s"},
-                "qemu": {"accel": self.options.accel, "extra_args": [
+                "qemu": {"accel": self.options.accel, "cpu": self.cpu, "extra_args": [
                     "-chardev", f"file,id=first,path={self.fifo}",
                     "-device", "isa-debugcon,chardev=first,iobase=0xe9"]}}
         if rt:
@@ -117,6 +118,15 @@ class Bench:
         finally:
             process.terminate()
             process.wait(LIMIT)
+
+
+def kvm_cpu():
+    """`host`, but for a KVM that refuses it."""
+    asked = subprocess.run([ROOT / "tests/kvm-cpu"], timeout=LIMIT, capture_output=True, text=True,
+                           check=False)
+    if asked.returncode != 0:
+        raise SystemExit(asked.stderr.strip())
+    return asked.stdout.strip()
 
 
 def spawn(argv, files):

@@ -14,6 +14,7 @@
 #include "launcher/machine_probe.h"
 #include "tests/golden/command_line_cases.h"
 #include "tests/golden/qemu_process.h"
+#include "tests/kvm_cpu.h"
 
 namespace kvmrt::golden {
 namespace {
@@ -42,7 +43,7 @@ int free_hugepages() {
 std::string missing(const Case& one) {
   if (!qemu()) return "no qemu-system-x86_64 here";
   const bool kvm = one.around.accelerator == Accelerator::kvm;
-  if (kvm && ::access("/dev/kvm", R_OK | W_OK) != 0) return "/dev/kvm cannot be opened";
+  if (kvm && test::kvm_cpu().empty()) return "no KVM that QEMU starts with (tests/kvm-cpu)";
   switch (one.needs) {
     case Needs::nothing:
       return "";
@@ -110,7 +111,9 @@ TEST_P(RealQemu, AcceptsTheLineAndStandsStopped) {
   if (!may_lock(GetParam())) GTEST_SKIP() << "memory cannot be locked without root";
   const Case one = real(GetParam().name, folder().path());
   const fs::path log = folder().path() / "stderr";
-  QemuProcess process(command_line(one.profile, one.plan, one.around), log);
+  launcher::QemuInvocation invocation = command_line(one.profile, one.plan, one.around);
+  test::suit_to_kvm(invocation.argv);
+  QemuProcess process(invocation, log);
   ASSERT_NE(process.greeting(), "") << read_file(log);
   EXPECT_EQ(process.execute("qmp_capabilities"), "{\"return\": {}}\r");
   EXPECT_NE(process.execute("query-status").find("\"prelaunch\""), std::string::npos);

@@ -12,6 +12,7 @@
 
 #include "tests/golden/command_line_cases.h"
 #include "tests/golden/qemu_process.h"
+#include "tests/kvm_cpu.h"
 
 namespace kvmrt::golden {
 namespace {
@@ -54,7 +55,7 @@ class GuestEnds : public testing::TestWithParam<Accelerator> {
  protected:
   void SetUp() override {
     const bool kvm = GetParam() == Accelerator::kvm;
-    if (kvm && ::access("/dev/kvm", R_OK | W_OK) != 0) GTEST_SKIP() << "/dev/kvm cannot be opened";
+    if (kvm && test::kvm_cpu().empty()) GTEST_SKIP() << "no KVM that QEMU starts with";
     if (::access("/usr/bin/qemu-system-x86_64", X_OK) != 0) GTEST_SKIP() << "no QEMU here";
   }
 
@@ -66,8 +67,9 @@ class GuestEnds : public testing::TestWithParam<Accelerator> {
       edited.profile.boot.firmware = folder_.path() / "rom";
       edited.profile.watchdog = "i6300esb";
     });
-    auto process = std::make_unique<QemuProcess>(command_line(one.profile, one.plan, one.around),
-                                                 folder_.path() / "stderr");
+    launcher::QemuInvocation invocation = command_line(one.profile, one.plan, one.around);
+    test::suit_to_kvm(invocation.argv);
+    auto process = std::make_unique<QemuProcess>(invocation, folder_.path() / "stderr");
     process->greeting();
     process->execute("qmp_capabilities");
     process->execute("cont");

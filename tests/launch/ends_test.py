@@ -37,7 +37,7 @@ class OrdinaryEnds(Ends):
         reason = harness.no_kvm()
         if reason:
             self.skipTest(reason)
-        self.ends(self.guest("OFFQ35", qemu={"accel": "kvm"}), 0, "guest powered off")
+        self.ends(self.guest("OFFQ35", qemu=harness.kvm()), 0, "guest powered off")
 
     def test_a_reboot_that_is_not_wanted_is_14(self):
         guest = self.guest("RST", lifecycle={"on_reboot": "end"})

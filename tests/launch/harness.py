@@ -3,6 +3,7 @@
 time, and is ended by its pid when the test is over, whatever happened."""
 
 import atexit
+import functools
 import json
 import os
 import shutil
@@ -24,7 +25,6 @@ TICK = 0.02
 CPUS = sorted(kernel.cpu_list(Path("/sys/devices/system/cpu/online").read_text()))
 RT_CPU = CPUS[-1]
 HOUSEKEEPING = set(CPUS) - {RT_CPU}
-KVM = {"accel": "kvm"}
 TCG = {"accel": "tcg"}
 EXIT_DEVICE = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
@@ -49,12 +49,22 @@ def missing():
     return None
 
 
+@functools.cache
+def kvm_cpu():
+    """The CPU model that works under this machine's KVM (tests/kvm-cpu tells why it is asked), and
+    what is wrong where none does."""
+    asked = subprocess.run([SOURCE / "tests/kvm-cpu"], capture_output=True, text=True, timeout=60,
+                           check=False)
+    return asked.stdout.strip(), asked.stderr.strip()
+
+
+def kvm():
+    """The `qemu` keys of a guest under KVM."""
+    return {"accel": "kvm", "cpu": kvm_cpu()[0] or "host"}
+
+
 def no_kvm():
-    try:
-        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
-    except OSError as error:
-        return f"/dev/kvm: {error.strerror}"
-    return None
+    return None if kvm_cpu()[0] else kvm_cpu()[1]
 
 
 def no_real_time():

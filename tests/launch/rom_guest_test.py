@@ -101,6 +101,11 @@ class RomUnderKvm(RealTimeGuest):
     accelerator = {"accel": "kvm"}
     needs_kvm = True
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.accelerator = harness.kvm()
+
     def test_moves_the_thread_that_kvm_makes_at_the_first_run(self):
         guest = self.start("SAY=halts").until_said("guest runs")
         helpers = [thread for thread in kernel.threads(guest.qemu())

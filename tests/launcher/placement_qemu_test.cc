@@ -21,6 +21,7 @@
 #include "launcher/proof.h"
 #include "launcher/spawn.h"
 #include "launcher/threads.h"
+#include "tests/kvm_cpu.h"
 #include "tests/launcher/temporary_folder.h"
 
 namespace kvmrt::launcher {
@@ -148,7 +149,7 @@ class StoppedQemu {
             "-smp",
             "1",
             "-cpu",
-            accelerator == "kvm" ? "host" : "qemu64",
+            accelerator == "kvm" ? test::kvm_cpu() : "qemu64",
             "-bios",
             folder_.write("spin.rom", spinning_rom()),
             "-object",
@@ -195,7 +196,7 @@ std::vector<std::string> disturbing(const StoppedQemu& qemu) {
   return names;
 }
 
-bool kvm_opens() { return Fd(::open("/dev/kvm", O_RDWR | O_CLOEXEC)).get() >= 0; }
+bool kvm_opens() { return !test::kvm_cpu().empty(); }
 
 class PlacedQemu : public ::testing::Test {
  protected:
