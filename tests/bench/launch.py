@@ -4,6 +4,7 @@ itself, libvirt where it is installed. The guest writes a byte with its first in
 comes back through a FIFO: both are stopped by the same watch at the same event."""
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -37,7 +38,7 @@ class Bench:
         self.held = os.open(self.fifo, os.O_WRONLY | os.O_CLOEXEC)
         self.cpu = kvm_cpu() if options.accel == "kvm" else "auto"
         self.roms = {}
-        for name, defines in (("off", ["OFFQ35"]), ("halt", [])):
+        for name, defines in (("off", ["OFFQ35"]), ("halt", []), ("spin", ["SPIN"])):
             self.roms[name] = folder / f"{name}.rom"
             subprocess.run([ROOT / "scripts/guest/build-rom", self.roms[name], *defines], check=True,
                            timeout=LIMIT)
@@ -87,25 +88,10 @@ class Bench:
         return json.loads(made.stdout)["qemu_argv"]
 
     def qemu(self, argv):
-        """ms; descriptor 3 is the monitor's listening socket, 4 the console's file."""
-        path = str(self.folder / "qmp")
-        Path(path).unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as monitor, \
-                open(self.folder / "console", "ab") as console:
-            listening.bind(path)
-            listening.listen(1)
-            monitor.settimeout(LIMIT)
-            monitor.connect(path)
-            begin = time.monotonic()
-            pid = spawn(argv, {3: listening.fileno(), 4: console.fileno()})
-            try:
-                for command in ("qmp_capabilities", "cont"):
-                    read_line(monitor)
-                    monitor.sendall(json.dumps({"execute": command}).encode())
-                return (self.until_first_instruction() - begin) * 1000
-            finally:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+        """ms from exec to the first instruction."""
+        begin = time.monotonic()
+        with started(argv, self.folder / "qmp", self.folder / "console"):
+            return (self.until_first_instruction() - begin) * 1000
 
     def resident(self, rt):
         profile = self.profile("resident", rt, "halt")
@@ -118,6 +104,38 @@ class Bench:
         finally:
             process.terminate()
             process.wait(LIMIT)
+
+
+@contextlib.contextmanager
+def started(argv, path, console_path):
+    """The pid of a QEMU whose guest was let run, without kvmrt: descriptor 3 is the monitor's
+    listening socket, 4 the console's file."""
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as monitor, \
+            open(console_path, "ab") as console:
+        listening.bind(str(path))
+        listening.listen(1)
+        monitor.settimeout(LIMIT)
+        monitor.connect(str(path))
+        pid = spawn(argv, {3: listening.fileno(), 4: console.fileno()})
+        try:
+            for command in ("qmp_capabilities", "cont"):
+                read_line(monitor)
+                monitor.sendall(json.dumps({"execute": command}).encode())
+            yield pid
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def scratch_folder():
+    """The state folder is on a tmpfs, as /run/kvmrt is: synchronizing a disk takes milliseconds."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="kvmrt-bench-", dir=memory if memory.is_dir() else None))
+
+
+def default_accel():
+    return "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) else "tcg"
 
 
 def kvm_cpu():
@@ -185,10 +203,15 @@ def libvirt_times(folder, rom, accel, runs):
     return times, ""
 
 
+FOUND = []  # what was printed, for --json
+
+
 def row(name, times, base=None, note=""):
     if not times:
         return f"  {name:<34} {note}"
     median = statistics.median(times)
+    FOUND.append({"name": name.strip(), "median": median, "least": min(times), "most": max(times),
+                  "ratio": median / statistics.median(base) if base else None})
     text = f"  {name:<34} {median:8.1f} {min(times):8.1f} {max(times):8.1f}"
     if base:
         more = median - statistics.median(base)
@@ -216,19 +239,18 @@ def options_of(arguments):
     parser = argparse.ArgumentParser(prog="bench launch", description=__doc__)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--accel", choices=["kvm", "tcg"],
-                        default="kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) else "tcg")
+                        default=default_accel())
     parser.add_argument("--memory", default="32MiB")
     parser.add_argument("--cpu", type=int, help="of the real-time guest (default: the last)",
                         default=max(os.sched_getaffinity(0)))
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     parser.add_argument("--no-rt", action="store_true", help="take no CPU from the host")
     return parser.parse_args(arguments)
 
 
 def main(arguments):
     options = options_of(arguments)
-    # The state folder is on a tmpfs, as /run/kvmrt is: synchronizing a disk takes milliseconds.
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="kvmrt-bench-", dir=memory if memory.is_dir() else None))
+    folder = scratch_folder()
     try:
         bench = Bench(folder, options)
         print(f"exec to the guest's first instruction, {options.accel}, {options.memory}, "
@@ -244,6 +266,9 @@ def main(arguments):
               f"{'yes' if resident <= RESIDENT else 'NO'})")
         if size:
             print(f"program, stripped: {size / 1e6:.1f} MB (under 4: {'yes' if size < SIZE else 'NO'})")
+        if options.json:
+            options.json.write_text(json.dumps({"times_ms": FOUND, "resident": resident,
+                                                "size": size, "libvirt": reason}))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
