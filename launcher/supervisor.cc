@@ -39,7 +39,8 @@ Supervisor::Supervisor(Charge charge, partition::Keeper& keeper, std::function<v
     : charge_(std::move(charge)),
       keeper_(keeper),
       on_running_(std::move(on_running)),
-      guest_(io_, charge_.qemu, std::move(charge_.monitor), charge_.wishes) {
+      guest_(io_, charge_.qemu, std::move(charge_.monitor), charge_.wishes),
+      noise_(charge_.folder, std::chrono::microseconds(charge_.profile.latency.budget_us)) {
   life_.rules = charge_.profile.lifecycle;
 }
 
@@ -163,7 +164,11 @@ void Supervisor::on_storage_error(const qmp::Event& event) {
 
 void Supervisor::handle(const Event& event) {
   const Stage before = life_.stage;
-  for (const Action& action : on_event(life_, event)) perform(action);
+  const std::vector<Action> actions = on_event(life_, event);
+  // While QEMU's threads are there to be read.
+  if (before != Stage::stopping && life_.stage != before && life_.stage == Stage::stopping)
+    sum_up_noise();
+  for (const Action& action : actions) perform(action);
   if (life_.stage != before) show_status();
 }
 

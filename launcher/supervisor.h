@@ -21,6 +21,7 @@
 #include "launcher/console.h"
 #include "launcher/guest.h"
 #include "launcher/lifecycle.h"
+#include "launcher/noise/watch.h"
 #include "launcher/state_folder.h"
 #include "launcher/text_watch.h"
 #include "launcher/vm_state.h"
@@ -88,6 +89,9 @@ class Supervisor {
   void sweep_soon();
   void check_later();
   void check();
+  void begin_noise();
+  void look_at_noise();
+  void sum_up_noise();
   void sweep();
   void feed_watchdog();
   void prepare_promotion();
@@ -106,6 +110,7 @@ class Supervisor {
   std::optional<Console> console_;
   std::optional<TextWatch> promote_watch_;
   Lifecycle life_;
+  noise::Watch noise_;
   Promotion promotion_ = Promotion::done;
   bool running_ = false;      ///< cont was sent
   bool interrupted_ = false;  ///< asked to stop before that

@@ -58,6 +58,7 @@ void Supervisor::check_later() {
 }
 
 void Supervisor::check() {
+  look_at_noise();  // before what does not belong here is moved away
   sweep();
   if (!charge_.profile.rt || life_.stage == Stage::stopping) return;
   try {
@@ -67,6 +68,33 @@ void Supervisor::check() {
     }
   } catch (const std::exception& error) {
     log(Level::error, fmt::format("host not as planned: {}", error.what()));
+  }
+}
+
+void Supervisor::begin_noise() {
+  try {
+    noise_.begin(charge_.state, charge_.adopted);
+  } catch (const std::exception& error) {
+    log(Level::warning, fmt::format("no interference ledger: {}", error.what()));
+  }
+}
+
+void Supervisor::look_at_noise() {
+  if (life_.stage != Stage::running) return;
+  try {
+    if (const std::string told = noise_.look(charge_.state); !told.empty())
+      log(Level::warning, told + " (kvmrt-stat --noise tells more)");
+  } catch (const std::exception& error) {
+    log(Level::debug, fmt::format("interference not looked at: {}", error.what()));
+  }
+}
+
+void Supervisor::sum_up_noise() {
+  try {
+    if (const std::string told = noise_.summary(charge_.state); !told.empty())
+      log(Level::info, told);
+  } catch (const std::exception& error) {
+    log(Level::debug, fmt::format("interference not summed up: {}", error.what()));
   }
 }
 

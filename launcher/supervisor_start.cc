@@ -113,6 +113,7 @@ void Supervisor::guest_runs() {
   log(Level::info, text);
   notify_ready(text);
   if (on_running_) on_running_();
+  begin_noise();
   sweeps_left_ = 2;
   sweep_soon();
   check_later();
