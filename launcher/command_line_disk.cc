@@ -22,11 +22,16 @@ struct Buses {
   int ide = 0;
 };
 
+/// Since 9.1 QEMU takes a descriptor only when it is as direct as the cache mode says.
+int image_open_flags(const profiles::Disk& disk) {
+  return (image_readonly(disk) ? O_RDONLY : O_RDWR) | (cache_direct(disk) ? O_DIRECT : 0);
+}
+
 void append_image(Draft& draft, const profiles::Disk& disk, int index) {
   if (disk.path.empty()) return;  // a CD-ROM drive without a disc
   const bool readonly = image_readonly(disk);
   const bool device = draft.around.block_devices.contains(disk.path);
-  const std::string file = draft.hand_over_file(disk.path, readonly ? O_RDONLY : O_RDWR, index,
+  const std::string file = draft.hand_over_file(disk.path, image_open_flags(disk), index,
                                                 item_key("disks", index, "path"));
   Options options;
   options.set("driver", image_format(disk)).set("node-name", "disk" + std::to_string(index));
