@@ -169,7 +169,6 @@ Table console_keys() {
                                                   .type = Type::choice,
                                                   .fallback = "none",
                                                   .allowed = "none|vnc|spice",
-                                                  .later = "vnc|spice",
                                                   .help = "How it is reached."}),
       value<&Profile::graphics, &Graphics::listen>(
           {.name = "graphics.listen",
@@ -179,7 +178,6 @@ Table console_keys() {
                               .type = Type::device,
                               .fallback = "off",
                               .allowed = "virtio|vga|qxl|cirrus|bochs|ramfb",
-                              .later = "*",
                               .help = "Graphics card."}),
   };
 }
@@ -190,13 +188,11 @@ Table other_keys() {
                             .type = Type::device,
                             .fallback = "off",
                             .allowed = "xhci|ehci|uhci",
-                            .later = "*",
                             .help = "USB controller with a tablet."}),
       value<&Profile::sound>({.name = "sound",
                               .type = Type::device,
                               .fallback = "off",
                               .allowed = "hda|ac97",
-                              .later = "*",
                               .help = "Sound card."}),
       value<&Profile::tpm>({.name = "tpm",
                             .type = Type::device,

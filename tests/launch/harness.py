@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -139,6 +140,42 @@ class Launched:
     def stop(self, limit=START):
         self.signal(signal.SIGTERM)
         return self.wait(limit)
+
+
+class Monitor:
+    """A client of a VM's monitor.sock, as qmp-shell is one."""
+
+    def __init__(self, test, name):
+        self.socket = socket.socket(socket.AF_UNIX)
+        test.addCleanup(self.close)
+        self.socket.settimeout(START)
+        self.socket.connect(str(test.run_dir / "vms" / name / "monitor.sock"))
+        self.lines = self.socket.makefile("rw")
+        self.events = []
+        test.assertIn("QMP", json.loads(self.lines.readline()))
+        self.ask("qmp_capabilities")
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
+
+    def send(self, command, number, **arguments):
+        asked = {"execute": command, "id": number, "arguments": arguments}
+        self.lines.write(json.dumps(asked) + "\n")
+        self.lines.flush()
+
+    def receive(self, number):
+        """The reply of this id; events before it are kept."""
+        while True:
+            line = json.loads(self.lines.readline())
+            if line.get("id") == number:
+                return line
+            if "event" in line:
+                self.events.append(line["event"])
+
+    def ask(self, command, **arguments):
+        self.send(command, command, **arguments)
+        return self.receive(command)
 
 
 class LaunchTest(unittest.TestCase):

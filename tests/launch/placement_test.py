@@ -4,7 +4,6 @@
 import json
 import os
 import signal
-import socket
 
 import harness
 import kernel
@@ -90,24 +89,9 @@ class OtherClients(harness.LaunchTest):
     def start(self, profile=None):
         guest = self.begin(profile or self.profile(boot={"firmware": str(rom("SAY=halts"))}))
         guest.until_state("running").until_said("guest runs")
-        path = self.run_dir / "vms" / guest.name / "monitor.sock"
-        client = socket.socket(socket.AF_UNIX)
-        self.addCleanup(client.close)
-        client.settimeout(10)
-        client.connect(str(path))
-        self.lines = client.makefile("rw")
-        self.assertIn("QMP", json.loads(self.lines.readline()))
-        self.ask("qmp_capabilities")
+        self.client = harness.Monitor(self, guest.name)
+        self.ask = self.client.ask
         return guest
-
-    def ask(self, command, **arguments):
-        asked = {"execute": command, "id": command, "arguments": arguments}
-        self.lines.write(json.dumps(asked) + "\n")
-        self.lines.flush()
-        while True:
-            reply = json.loads(self.lines.readline())
-            if reply.get("id") == command:
-                return reply
 
     def test_a_guest_that_is_paused_and_resumed_is_told_so(self):
         guest = self.start()
@@ -163,7 +147,33 @@ class OtherClients(harness.LaunchTest):
 
     def test_a_client_that_goes_away_changes_nothing(self):
         guest = self.start()
-        self.lines.close()
+        self.client.close()
         self.assertTrue(kernel.alive(guest.qemu()))
         guest.signal(signal.SIGTERM)
         self.said(guest, 0)
+
+    def test_many_clients_at_once_each_get_their_own_replies_and_all_events(self):
+        guest = self.start()
+        clients = [harness.Monitor(self, guest.name) for _ in range(8)]
+        for turn in range(20):
+            for number, client in enumerate(clients):
+                client.send("query-name" if number % 2 else "query-status", [number, turn])
+        for turn in range(20):
+            for number, client in enumerate(clients):
+                reply = client.receive([number, turn])["return"]
+                self.assertIn("name" if number % 2 else "status", reply)
+        clients[0].ask("stop")
+        guest.until_state("paused")
+        for client in clients:
+            client.ask("query-status")
+            self.assertEqual(client.events, ["STOP"])
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_a_real_time_guest_gets_no_further_vcpu(self):
+        reason = harness.no_real_time()
+        if reason:
+            self.skipTest(reason)
+        guest = self.start(self.rt_profile(boot={"firmware": str(rom("SAY=halts"))}))
+        reply = self.ask("device_add", driver="max-x86_64-cpu", id="more")
+        self.assertIn("no CPU for another vCPU", reply["error"]["desc"])
+        self.assertEqual(guest.stop(), 0, guest.errors())

@@ -61,7 +61,7 @@ class Refusals(harness.LaunchTest):
         self.assertIn('no user "kvmrt-nobody-has-this"', said)
 
     def test_a_feature_that_is_not_built_is_refused_and_not_ignored(self):
-        said = self.refused("name: bad\nqemu: {accel: tcg}\nusb: xhci\n")
+        said = self.refused("name: bad\nqemu: {accel: tcg}\nlatency: {preflight_s: 5}\n")
         self.assertIn("bad.yaml:3:", said)
 
 
