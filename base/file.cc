@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -30,21 +29,6 @@ std::string read_open(const Fd& fd, const std::filesystem::path& path, Bytes lim
     text.append(part.data(), static_cast<std::size_t>(got));
     if (text.size() > limit.count()) throw SystemError("read", path, EFBIG);
   }
-}
-
-void write_whole(const Fd& fd, std::string_view text, const std::string& name) {
-  while (!text.empty()) {
-    const ssize_t put = ::write(fd.get(), text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) throw_errno("write", name);
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-}
-
-void sync_folder_of(const std::filesystem::path& path) {
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd) ::fsync(fd.get());
 }
 
 }  // namespace
@@ -74,24 +58,6 @@ int write_knob(const std::filesystem::path& path, std::string_view text) {
     put = ::write(fd.get(), text.data(), text.size());
   } while (put < 0 && errno == EINTR);
   return put < 0 ? errno : 0;
-}
-
-void replace_file(const std::filesystem::path& path, std::string_view text, unsigned mode,
-                  Sync sync) {
-  const std::string temporary = path.string() + ".new";
-  ::unlink(temporary.c_str());
-  const Fd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!fd) throw_errno("create", temporary);
-  try {
-    write_whole(fd, text, temporary);
-    if (sync == Sync::yes && ::fsync(fd.get()) != 0) throw_errno("sync", temporary);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno("rename to", path);
-  } catch (const SystemError&) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  if (sync == Sync::yes) sync_folder_of(path);
 }
 
 std::string_view trimmed(std::string_view text) {
