@@ -74,6 +74,12 @@ Number number_of(std::string_view text) {
   return value;
 }
 
+json outgoing_json(const Ledger& ledger) {
+  json all = json::array();
+  for (const auto& mask : ledger.outgoing) all.push_back(mask.list());
+  return all;
+}
+
 void read_masks(const json& all, Ledger& ledger) {
   for (const auto& group : all) {
     const CpuSet original = cpus_of(group.at("original"));
@@ -128,6 +134,9 @@ Ledger read_ledger(const json& value) {
     ledger.knobs[knob] = {record.at("original").get<std::string>(),
                           record.at("written").get<std::string>()};
   read_masks(value.at("masks"), ledger);
+  if (value.contains("outgoing")) {
+    for (const auto& mask : value.at("outgoing")) ledger.outgoing.push_back(cpus_of(mask));
+  }
   read_policies(value.at("policies"), ledger);
   value.at("pages").get_to(ledger.pages);
   return ledger;
@@ -159,6 +168,7 @@ std::string to_json(const Ledger& ledger) {
                       {"leases", std::move(leases)},
                       {"knobs", std::move(knobs)},
                       {"masks", masks_json(ledger)},
+                      {"outgoing", outgoing_json(ledger)},
                       {"policies", policies_json(ledger)},
                       {"pages", ledger.pages}};
   return value.dump(1, ' ', false, json::error_handler_t::replace) + "\n";

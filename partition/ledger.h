@@ -46,6 +46,9 @@ struct Ledger {
   std::vector<Lease> leases;
   std::map<std::string, KnobRecord> knobs;
   std::unordered_map<int, MaskRecord> masks;
+  /// Narrowed masks that tasks had until the change that is pending: a fork in flight meanwhile
+  /// shows up with one of them.
+  std::vector<CpuSet> outgoing;
   std::map<int, PolicyRecord> policies;
   /// Huge pages that we added for a VM: VM → nr_hugepages file → count.
   std::map<std::string, std::map<std::string, std::uint64_t>> pages;

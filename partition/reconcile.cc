@@ -3,18 +3,22 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 #include <set>
+#include <span>
+#include <thread>
 
 #include "base/error.h"
 #include "partition/absorb.h"
 #include "partition/apply.h"
+#include "partition/forks.h"
 #include "partition/irqbalance.h"
 
 namespace kvmrt::partition {
 namespace {
 
 /// What a change did beside itself shows in the next look; more looks than this mean a quarrel.
-constexpr int kMostPasses = 5;
+constexpr int kMostPasses = 8;
 
 /// irqbalance takes note at once and shows it at its next round.
 bool lags(const std::string& knob) { return knob == kBalancerKnob; }
@@ -46,6 +50,7 @@ class Settler {
     plan_pages(state);
     Desired wanted = desired(state, ledger_);
     auto steps = diff(state, ledger_, wanted);
+    remember_outgoing(wanted, state, ledger_);
     record(state, wanted, ledger_);
     taken_ = divide(state, ledger_).taken;
     if (!steps.empty()) {
@@ -88,28 +93,63 @@ class Settler {
   /// Performs, looks again, performs what side effects there were. Answers the last look.
   HostState passes(std::vector<Step> steps, Desired& wanted) {
     HostState state;
-    for (int pass = 0; pass < kMostPasses; ++pass) {
-      errors_.clear();
-      refused_.clear();
-      const bool clobbers = pass == 0 && std::any_of(steps.begin(), steps.end(), clobbers_masks);
-      for (const Step& step : steps) {
-        if (!clobbers || step.act != Step::Act::mask) perform_one(step);
-      }
-      // Beside a failure a refusal may be its consequence: tried again with it.
-      if (errors_.empty()) given_up_.insert(refused_.begin(), refused_.end());
+    Sweeps sweeps = sweeps_for(steps);
+    for (int pass = 0; pass < kMostPasses && !steps.empty(); ++pass) {
+      perform_all(steps, pass == 0);
+      forks_ = forks_since_boot(host_);
       state = read_state(host_, interest_of(ledger_, {}));
-      learn_newborn(state);
-      wanted = desired(state, ledger_);
-      steps = diff(state, ledger_, wanted);
-      std::erase_if(steps, [this](const Step& step) {
-        return lags(step.change.knob) || given_up_.contains(id_of(step));
-      });
-      record(state, wanted, ledger_);
-      if (steps.empty()) break;
+      steps = judge_again(state, wanted);
+      for (; steps.empty() && !sweeps.empty(); sweeps = sweeps.subspan(1)) {
+        if (sweep(sweeps.front(), state)) steps = judge_again(state, wanted);
+      }
     }
     for (const Step& step : steps) unsettled(step);
     tell_lagging();
     return state;
+  }
+
+  using Sweeps = std::span<const std::chrono::milliseconds>;
+
+  [[nodiscard]] Sweeps sweeps_for(const std::vector<Step>& steps) const {
+    const bool masks = std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+      return step.act == Step::Act::mask || clobbers_masks(step);
+    });
+    if (!masks) return {};
+    return resolve_ == Resolve::strict ? Sweeps(kSweepsAtAcquire) : Sweeps(kSweepsAtRelease);
+  }
+
+  void perform_all(const std::vector<Step>& steps, bool first) {
+    errors_.clear();
+    refused_.clear();
+    const bool clobbers = first && std::any_of(steps.begin(), steps.end(), clobbers_masks);
+    for (const Step& step : steps) {
+      if (!clobbers || step.act != Step::Act::mask) perform_one(step);
+    }
+    // Beside a failure a refusal may be its consequence: tried again with it.
+    if (errors_.empty()) given_up_.insert(refused_.begin(), refused_.end());
+  }
+
+  /// What is left to be done as the host is now.
+  std::vector<Step> judge_again(const HostState& state, Desired& wanted) {
+    learn_newborn(state);
+    wanted = desired(state, ledger_);
+    auto steps = diff(state, ledger_, wanted);
+    std::erase_if(steps, [this](const Step& step) {
+      return lags(step.change.knob) || given_up_.contains(id_of(step));
+    });
+    record(state, wanted, ledger_);
+    return steps;
+  }
+
+  /// Looks at the tasks again after that time; false when none was born meanwhile.
+  bool sweep(std::chrono::milliseconds after, HostState& state) {
+    if (!forks_) return false;
+    std::this_thread::sleep_for(after);
+    const auto forks = forks_since_boot(host_);
+    if (forks == forks_) return false;
+    forks_ = forks;
+    state.tasks = host_.tasks();
+    return true;
   }
 
   /// Forked while we worked: pending keeps the others' records as they are.
@@ -214,6 +254,7 @@ class Settler {
       at = settled(state, wanted, at->first, at->second) ? ledger_.knobs.erase(at) : std::next(at);
     close_tasks(state);
     ledger_.pending = !settled_.left.empty();
+    if (!ledger_.pending) ledger_.outgoing.clear();
     if (ledger_.pending && resolve_ == Resolve::best && ledger_.leases.empty())
       drop_settled_tasks();
     save_now();
@@ -263,6 +304,7 @@ class Settler {
   Resolve resolve_;
   Settled settled_;
   CpuSet taken_;
+  std::optional<std::uint64_t> forks_;         ///< counted at the last look; none: no live kernel
   std::set<std::string> given_up_;             ///< not tried again; told as problems where worth it
   std::set<std::string> refused_;              ///< of this pass
   std::set<std::string> unsettled_;            ///< at the end

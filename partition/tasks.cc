@@ -135,6 +135,12 @@ class Absorber {
 
   /// The distinct narrowed masks that we, or the kernel for us, gave out.
   void collect_written() {
+    written_ = ledger_.outgoing;
+    // What the kernel makes of any mask while cpusets change.
+    if (ledger_.pending) {
+      written_.push_back(state_.online);
+      written_.push_back(state_.online - division_.taken);
+    }
     for (const auto& entry : ledger_.masks) {
       const MaskRecord& record = entry.second;
       if (record.original == record.written) continue;

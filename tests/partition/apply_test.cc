@@ -57,6 +57,73 @@ TEST_F(RealHost, LosesItsLastCpuToAVmAndGetsItBackExactly) {
   EXPECT_FALSE(run.has_ledger());
 }
 
+TEST_F(RealHost, ReservesHugePagesOnANodeForAGuestAndReturnsThem) {
+  const Sleeper supervisor;
+  const std::string knob = pages_knob(NodeId(0), mib(2));
+  const auto before = read_knob(*host, knob);
+  if (!before) GTEST_SKIP() << "no huge pages of 2 MiB on node 0";
+  const auto free = host->read(knob.substr(0, knob.rfind('/')) + "/free_hugepages");
+  Lease lease = last_cpu(*host, state, supervisor);
+  lease.plan.owned_cpus = lease.plan.offline_cpus = {};
+  lease.plan.rt = false;
+  lease.plan.numa_nodes = {0};
+  lease.request.hugepages = mib(2);
+  lease.request.memory = mib(2 * (std::stoull(*free) + 3));
+  Keeper keeper(host, run.path());
+  const auto done = keeper.acquire({lease}, HostPolicy{});
+  ASSERT_TRUE(done) << to_string(done.problems().front());
+  EXPECT_EQ(read_knob(*host, knob), std::to_string(std::stoull(*before) + 3));
+  EXPECT_TRUE(keeper.release("apply-test").left.empty());
+  EXPECT_EQ(read_knob(*host, knob), before);
+  EXPECT_FALSE(run.has_ledger());
+}
+
+/// Forks without end, as a build does; the children live on.
+class Storm {
+ public:
+  Storm() : pid_(::fork()) {
+    if (pid_ != 0) return;
+    ::setpgid(0, 0);
+    for (int i = 0; i < 20000; ++i) {
+      if (::fork() == 0) {
+        ::alarm(60);
+        while (true) ::pause();
+      }
+      ::usleep(300);
+    }
+    ::_exit(0);
+  }
+  ~Storm() {
+    ::kill(-pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Storm(const Storm&) = delete;
+  Storm& operator=(const Storm&) = delete;
+  [[nodiscard]] bool has(const Task& task) const {
+    return task.tid.value() == pid_ || task.parent.value() == pid_;
+  }
+
+ private:
+  int pid_;
+};
+
+TEST_F(RealHost, LeavesNoNarrowedMaskBehindInAStormOfForks) {
+  const Sleeper supervisor;
+  const Storm storm;
+  const CpuSet last = CpuSet::of(*state.online.highest());
+  Keeper keeper(host, run.path());
+  ASSERT_TRUE(keeper.acquire({last_cpu(*host, state, supervisor)}, HostPolicy{}));
+  for (const Task& task : host->tasks()) {
+    if (!storm.has(task)) continue;
+    EXPECT_FALSE(task.cpus.intersects(last)) << to_string(task.tid);
+  }
+  EXPECT_TRUE(keeper.release("apply-test").left.empty());
+  for (const Task& task : host->tasks()) {
+    if (!storm.has(task)) continue;
+    EXPECT_EQ(task.cpus, state.online);
+  }
+}
+
 TEST_F(RealHost, IsRecoveredAfterItsSupervisorWasKilled) {
   const auto before = picture(*host);
   Sleeper supervisor;

@@ -48,13 +48,16 @@ class FakeHost : public Host {
   // What a test sets and compares.
   std::map<std::string, std::string> files;
   std::map<int, Task> all;
-  std::set<int> dead;          ///< pids whose process is gone
-  std::set<int> managed_irqs;  ///< refuse with EIO
-  std::string invalid_reason;  ///< not empty: partitions become "isolated invalid (…)"
-  int fail_at = -1;            ///< the effect with this number fails with EIO (replace: ENOSPC)
-  int die_at = -1;             ///< … and here the keeper dies before it
-  int effects = 0;             ///< counted since the start
+  std::set<int> dead;                  ///< pids whose process is gone
+  std::set<int> managed_irqs;          ///< refuse with EIO
+  std::set<std::string> deaf;          ///< files that take a write and keep their value
+  std::string invalid_reason;          ///< not empty: partitions become "isolated invalid (…)"
+  std::uint64_t most_pages = 1000000;  ///< huge pages of any node: the kernel gives no more
+  int fail_at = -1;  ///< the effect with this number fails with EIO (replace: ENOSPC)
+  int die_at = -1;   ///< … and here the keeper dies before it
+  int effects = 0;   ///< counted since the start
   std::function<void(const std::string& what)> on_effect;  ///< a neighbour acts in between
+  std::function<void()> on_look;                           ///< … and before a look at the tasks
   std::vector<std::string> log;                            ///< what was done, in order
   std::set<int> killed;
   std::set<std::string> folders;  ///< cgroups that were made
@@ -92,6 +95,7 @@ class FakeHost : public Host {
   int write_cgroup(const std::string& path, const std::string& text);
   int write_cache(const std::string& path, const std::string& text);
   int make_class(const std::string& path);
+  int write_pages(const std::string& path, std::uint64_t count);
   int write_irq(const std::string& path, const std::string& text);
   void repartition();
   void offer_cpuset(const std::string& folder);

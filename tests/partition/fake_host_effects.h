@@ -113,6 +113,7 @@ inline std::vector<std::string> FakeHost::list(const std::string& folder) {
 }
 
 inline std::vector<Task> FakeHost::tasks() {
+  if (on_look) on_look();
   std::vector<Task> found;
   found.reserve(all.size());
   for (const auto& entry : all) found.push_back(entry.second);
@@ -136,9 +137,11 @@ inline int FakeHost::write(const std::string& path, const std::string& text) {
 
 inline int FakeHost::perform(const std::string& path, const std::string& text) {
   if (!files.contains(path)) return ENOENT;
+  if (deaf.contains(path)) return 0;
   if (path.starts_with(kCpus) && path.ends_with("/online")) return hotplug(path, text == "1");
   if (path.starts_with(kCaches)) return write_cache(path, text);
   if (path.starts_with(kGroups)) return write_cgroup(path, text);
+  if (path.ends_with("/nr_hugepages")) return write_pages(path, std::stoull(text));
   if (path.ends_with("/smp_affinity_list")) return write_irq(path, text);
   if (kind_of(path) == KnobKind::cpu_mask && !path.ends_with("rps_cpus") && text == "0")
     return EINVAL;
@@ -220,6 +223,17 @@ inline int FakeHost::write_cgroup(const std::string& path, const std::string& te
     return 0;
   }
   files[path] = text;
+  return 0;
+}
+
+/// The kernel gives what it has, takes what is free, and says nothing.
+inline int FakeHost::write_pages(const std::string& path, std::uint64_t count) {
+  std::string& free = files[path.substr(0, path.rfind('/')) + "/free_hugepages"];
+  const std::uint64_t had = std::stoull(files[path]);
+  const std::uint64_t unused = free.empty() ? 0 : std::stoull(free);
+  const std::uint64_t has = std::max(std::min(count, most_pages), had - unused);
+  free = std::to_string(unused + has - had);
+  files[path] = std::to_string(has);
   return 0;
 }
 

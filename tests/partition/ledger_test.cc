@@ -29,6 +29,7 @@ Ledger rich() {
   ledger.masks[300] = {3000, CpuSet::range(0, 7), CpuSet::range(0, 3)};
   ledger.masks[301] = {3010, CpuSet::range(0, 7), CpuSet::range(0, 3)};
   ledger.masks[302] = {3020, CpuSet{1}, CpuSet{1}};
+  ledger.outgoing = {CpuSet{0, 2}, CpuSet{1}};
   ledger.policies[55] = {550, {Policy::other, 0}, {Policy::fifo, 3}};
   ledger.pages["a"]["/sys/x/nr_hugepages"] = 12;
   return ledger;
@@ -43,6 +44,7 @@ TEST(Ledger, ReadsBackAsItWasWritten) {
   EXPECT_EQ(again.leases, ledger.leases);
   EXPECT_EQ(again.knobs, ledger.knobs);
   EXPECT_EQ(again.masks, ledger.masks);
+  EXPECT_EQ(again.outgoing, ledger.outgoing);
   EXPECT_EQ(again.policies, ledger.policies);
   EXPECT_EQ(again.pages, ledger.pages);
   EXPECT_EQ(again.policy.irqs, ledger.policy.irqs);
