@@ -50,12 +50,19 @@ std::map<Bytes, Bytes> free_huge_pages(const fs::path& folder) {
   return free;
 }
 
-Bytes huge_supply(const MemoryDemand& demand, const MemorySupply& supply, Bytes page) {
-  Bytes sum;
+struct HugeSupply {
+  Bytes free;
+  bool pool = false;  ///< the host knows pages of that size there: more can be reserved
+};
+
+HugeSupply huge_supply(const MemoryDemand& demand, const MemorySupply& supply, Bytes page) {
+  HugeSupply sum;
   for (const auto& [node, has] : supply.nodes) {
     const bool counts = demand.nodes.empty() || demand.nodes.has(node);
     const auto pool = has.huge.find(page);
-    if (counts && pool != has.huge.end()) sum = sum + pool->second;
+    if (!counts || pool == has.huge.end()) continue;
+    sum.pool = true;
+    sum.free = sum.free + pool->second;
   }
   return sum;
 }
@@ -77,14 +84,15 @@ std::string mebibytes(Bytes bytes) {
   return fmt::format("{} MiB", (bytes.count() + (1U << 20U) - 1) >> 20U);
 }
 
-Problem not_enough_huge(const MemoryDemand& demand, Bytes page, Bytes have) {
+Problem not_enough_huge(const MemoryDemand& demand, Bytes page, Bytes free, Bytes room) {
   const auto pages = (demand.guest.count() + page.count() - 1) / page.count();
   return {Severity::error,
           "not-enough-hugepages",
           "",
           "memory.hugepages",
-          fmt::format("{} free pages of {} are needed{}, {} are free", pages, to_string(page),
-                      where(demand), have.count() / page.count()),
+          fmt::format("{} pages of {} are needed{}, {} are free and there is memory for {} more",
+                      pages, to_string(page), where(demand), free.count() / page.count(),
+                      room.count() / page.count()),
           fmt::format("echo {} > /sys/kernel/mm/hugepages/hugepages-{}kB/nr_hugepages, or reserve "
                       "them at boot",
                       pages, page.count() >> 10U),
@@ -133,13 +141,19 @@ Bytes qemu_overhead(const MemoryDemand& demand) {
 Problems memory_problems(const MemoryDemand& demand, const MemorySupply& supply) {
   Problems problems;
   Bytes need = qemu_overhead(demand);
+  const Bytes have = normal_supply(demand, supply);
   if (demand.hugepages) {
-    const Bytes have = huge_supply(demand, supply, *demand.hugepages);
-    if (have < demand.guest) problems.push_back(not_enough_huge(demand, *demand.hugepages, have));
+    // What is missing is reserved at the start, and given back at the end.
+    const auto [free, pool] = huge_supply(demand, supply, *demand.hugepages);
+    const Bytes missing = free < demand.guest ? demand.guest - free : Bytes();
+    const Bytes room = pool && need < have ? have - need : Bytes();
+    if (room < missing)
+      problems.push_back(not_enough_huge(demand, *demand.hugepages, free, room));
+    else
+      need = need + missing;
   } else {
     need = need + demand.guest;
   }
-  const Bytes have = normal_supply(demand, supply);
   if (supply.available != Bytes() && have < need)
     problems.push_back(not_enough_memory(demand, need, have));
   return problems;

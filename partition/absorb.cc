@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "partition/absorb.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 
@@ -93,6 +94,18 @@ std::map<NodeId, std::uint64_t> demand_of(const Lease& lease) {
   return demand;
 }
 
+/// Pages that leases before this one hold and whose guests have not touched them yet: they still
+/// count as free.
+std::uint64_t promised(const Ledger& ledger, const Lease& lease, const NodeSet& nodes) {
+  std::uint64_t pages = 0;
+  for (const Lease& other : ledger.leases) {
+    if (other.vm == lease.vm) break;
+    if (other.started || other.request.hugepages != lease.request.hugepages) continue;
+    for (const auto& [node, need] : demand_of(other)) pages += nodes.has(node) ? need : 0;
+  }
+  return pages;
+}
+
 }  // namespace
 
 Problems absorb(const HostState& state, Ledger& ledger) {
@@ -107,13 +120,14 @@ void reserve_pages(const HostState& state, const Lease& lease, Ledger& ledger) {
   if (!lease.request.hugepages || ledger.pages.contains(lease.vm)) return;
   for (auto [node, need] : demand_of(lease)) {
     // What other nodes of an unbound VM have free counts too.
-    const NodeSet nodes =
-        lease.request.guest_nodes.empty() ? lease.plan.numa_nodes : NodeSet{node.value()};
+    NodeSet nodes = lease.request.guest_nodes.empty() ? lease.plan.numa_nodes : NodeSet{};
+    nodes.insert(node);
     std::uint64_t free = 0;
-    for (const NodeId from : (nodes | NodeSet{node.value()}).members()) {
+    for (const NodeId from : nodes.members()) {
       const auto at = state.free_pages.find(pages_knob(from, *lease.request.hugepages));
       if (at != state.free_pages.end()) free += at->second;
     }
+    free -= std::min(free, promised(ledger, lease, nodes));
     if (need > free)
       ledger.pages[lease.vm][pages_knob(node, *lease.request.hugepages)] = need - free;
   }

@@ -12,6 +12,7 @@ struct Supply {
   Bytes total;
   Bytes free;
   std::uint64_t free_pages = 0;  ///< huge pages of the wanted size
+  std::uint64_t more_pages = 0;  ///< for which the nodes that have such pages have memory
   bool pools_known = false;
 };
 
@@ -24,7 +25,9 @@ Supply supply_of(const HostTopology& topology, const NodeSet& nodes, std::option
     supply.free = supply.free + node.free_memory;
     if (!page) continue;
     const auto pool = node.hugepages.find(*page);
-    if (pool != node.hugepages.end()) supply.free_pages += pool->second.free;
+    if (pool == node.hugepages.end()) continue;
+    supply.free_pages += pool->second.free;
+    supply.more_pages += node.free_memory.count() / page->count();
   }
   return supply;
 }
@@ -60,12 +63,12 @@ void check_hugepages(const Ground& ground, const Demand& demand, Draft& draft) {
   const Supply supply = supply_of(ground.topology, demand.nodes, page);
   if (!supply.pools_known && !ground.input.facts) return;
   const std::uint64_t wanted = (demand.size.count() + page.count() - 1) / page.count();
-  if (wanted <= supply.free_pages) return;
+  if (wanted <= supply.free_pages + supply.more_pages) return;
   const int node = demand.nodes.empty() ? 0 : demand.nodes.lowest()->value();
   draft.findings.add(
       "not-enough-hugepages", demand.key,
-      fmt::format("{} pages of {} wanted, {} has {} free", wanted, to_string(page),
-                  where(demand.nodes), supply.free_pages),
+      fmt::format("{} pages of {} wanted, {} has {} free and memory for {} more", wanted,
+                  to_string(page), where(demand.nodes), supply.free_pages, supply.more_pages),
       fmt::format("echo {} > /sys/devices/system/node/node{}/hugepages/hugepages-{}kB/nr_hugepages",
                   wanted, node, page.count() / 1024));
 }

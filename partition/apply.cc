@@ -33,8 +33,9 @@ void read_back(Host& host, const Change& change) {
   const std::string object = change.knob + " (wanted " + change.after + ", reads " + *value + ")";
   // nr_hugepages takes any number and gives what it has.
   if (change.knob.ends_with("/nr_hugepages"))
-    throw SystemError("reserve", object, ENOMEM,
-                      "reserve huge pages at boot: hugepagesz=1G hugepages=N");
+    throw SystemError("reserve " + pages_text(change.knob), object, ENOMEM,
+                      "free memory on that node, make the guest smaller, or reserve the pages at "
+                      "boot: hugepagesz=SIZE hugepages=NODE:COUNT");
   throw SystemError("set", object, EBUSY);
 }
 

@@ -159,6 +159,16 @@ std::string pages_knob(NodeId node, Bytes size) {
          std::to_string(size.count() / 1024) + "kB/nr_hugepages";
 }
 
+std::string pages_text(const std::string& knob) {
+  const auto between = [&knob](std::string_view from, char to) {
+    const auto at = knob.find(from);
+    if (at == std::string::npos) return std::string();
+    const auto begin = at + from.size();
+    return knob.substr(begin, knob.find(to, begin) - begin);
+  };
+  return "huge pages of " + between("/hugepages-", '/') + " on node " + between("/node/node", '/');
+}
+
 std::optional<std::string> read_knob(Host& host, const std::string& knob) {
   if (is_partition_knob(knob)) return read_partition(host, knob);
   if (is_cache_class_knob(knob)) return read_cache_class(host, knob);

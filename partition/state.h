@@ -65,6 +65,8 @@ std::string irq_knob(int number);
 std::string partition_knob(const std::string& vm);  ///< "/sys/fs/cgroup/kvmrt-NAME"
 bool is_partition_knob(std::string_view knob);
 std::string pages_knob(NodeId node, Bytes size);
+/// "huge pages of 2048kB on node 1" of that knob.
+std::string pages_text(const std::string& knob);
 
 inline constexpr const char* kDefaultIrqKnob = "/proc/irq/default_smp_affinity";
 inline constexpr const char* kWorkqueues = "/sys/devices/virtual/workqueue";

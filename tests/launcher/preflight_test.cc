@@ -140,11 +140,15 @@ TEST(Memory, CountsTheRestOfQemuWhenLocked) {
   EXPECT_THAT(problems[0].message, HasSubstr("1344 MiB are needed"));
 }
 
-TEST(Hugepages, MustBeFreeOnTheNodes) {
-  MemoryDemand demand{gib(2), mib(2), {0}, true};
+TEST(Hugepages, MustBeFreeOnTheNodesOrHaveMemoryThere) {
+  MemoryDemand demand{gib(5), mib(2), {0}, true};
   const auto problems = memory_problems(demand, kTwoNodes);
   EXPECT_THAT(codes_of(problems), ElementsAre("error not-enough-hugepages"));
-  EXPECT_EQ(problems[0].message, "1024 free pages of 2MiB are needed on node 0, 512 are free");
+  EXPECT_EQ(problems[0].message,
+            "2560 pages of 2MiB are needed on node 0, 512 are free and there is memory for 1888 "
+            "more");
+  demand.guest = gib(4);
+  EXPECT_THAT(memory_problems(demand, kTwoNodes), IsEmpty());
   demand.nodes = {1};
   EXPECT_THAT(memory_problems(demand, kTwoNodes), IsEmpty());
 }

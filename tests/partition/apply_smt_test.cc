@@ -74,6 +74,26 @@ TEST_F(SmtHost, BecomesAPartitionWithoutSiblingsAndComesBackExactly) {
   EXPECT_FALSE(run.has_ledger());
 }
 
+TEST_F(SmtHost, SaysHowManyHugePagesANodeCouldGiveAndTakesNone) {
+  const std::string knob = pages_knob(NodeId(0), mib(2));
+  const auto count = read_knob(*host, knob);
+  ASSERT_TRUE(count);
+  Lease lease = last_core(*host, state, supervisor);
+  lease.plan.numa_nodes = {0};
+  lease.request.hugepages = mib(2);
+  lease.request.memory = gib(64);
+  try {
+    (void)Keeper(host, run.path()).acquire({lease}, HostPolicy{});
+    ADD_FAILURE() << "acquired 64 GiB";
+  } catch (const SystemError& error) {
+    std::cout << error.what() << "\n";
+    EXPECT_NE(std::string(error.what()).find("huge pages of 2048kB on node 0"), std::string::npos);
+  }
+  EXPECT_EQ(read_knob(*host, knob), count);
+  expect_same(before, picture(*host));
+  EXPECT_FALSE(run.has_ledger());
+}
+
 TEST_F(SmtHost, IsRecoveredWhateverTheMomentOfTheKill) {
   for (const int milliseconds : {5, 60, 200, 500, 1200, 3000}) {
     Sleeper owner;

@@ -125,6 +125,50 @@ TEST(HugePages, AreAddedBeyondTheFreeOnesAndOnlyOursAreTakenBack) {
   EXPECT_EQ(scene.host->files[pool + "nr_hugepages"], "12");
 }
 
+const std::string kPool = "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/";
+
+/// 32 pages are wanted on node 1, which has 10, of them 4 free.
+struct PagesScene : Scene {
+  PagesScene() {
+    host->files[kPool + "nr_hugepages"] = "10";
+    host->files[kPool + "free_hugepages"] = "4";
+    lease.request.hugepages = mib(2);
+    lease.request.memory = mib(64);
+    lease.plan.numa_nodes = {1};
+    before = host->image();
+  }
+};
+
+TEST(HugePages, ThatTheKernelDoesNotGiveAreAnErrorThatNamesNodeAndCounts) {
+  PagesScene scene;
+  scene.host->most_pages = 30;
+  try {
+    (void)scene.keeper.acquire({scene.lease}, scene.policy);
+    FAIL() << "acquired";
+  } catch (const SystemError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("reserve huge pages of 2048kB on node 1"), std::string::npos) << text;
+    EXPECT_NE(text.find("wanted 38, reads 30"), std::string::npos) << text;
+  }
+  EXPECT_EQ(scene.host->difference(scene.before), "");
+}
+
+TEST(HugePages, PromisedToAGuestThatHasNotTouchedThemYetAreNotFreeForTheNext) {
+  PagesScene scene;
+  scene.host->files[kPool + "free_hugepages"] = "10";
+  auto other = lease_on(*scene.host, "b", 2, 2, 901);
+  other.request.hugepages = mib(2);
+  other.request.memory = mib(8);
+  other.plan.numa_nodes = {1};
+  ASSERT_TRUE(scene.keeper.acquire({other}, scene.policy));
+  EXPECT_EQ(scene.host->files[kPool + "nr_hugepages"], "10");
+  ASSERT_TRUE(scene.keeper.acquire({scene.lease}, scene.policy));
+  EXPECT_EQ(scene.host->files[kPool + "nr_hugepages"], "36");
+  ASSERT_TRUE(scene.keeper.release("b").left.empty());
+  ASSERT_TRUE(scene.keeper.release("a").left.empty());
+  EXPECT_EQ(scene.host->files[kPool + "nr_hugepages"], "10");
+}
+
 TEST(Partition, IsNotMadeForAVmWhoseEmulatorLivesOnHousekeepingCpus) {
   Scene scene;
   scene.lease.plan.emulator_cpus = {0, 1};
