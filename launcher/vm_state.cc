@@ -9,24 +9,16 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "partition/plan_json.h"
 
 namespace kvmrt::launcher {
 namespace {
 
 using nlohmann::json;
-using partition::CpuSet;
-using partition::NodeSet;
-using partition::Policy;
-using partition::ThreadClass;
-using partition::ThreadPlan;
-using partition::VmPlan;
 
 constexpr std::array kStatuses{VmStatus::stopped,     VmStatus::starting, VmStatus::running,
                                VmStatus::paused,      VmStatus::stopping, VmStatus::failed,
                                VmStatus::unsupervised};
-constexpr std::array kClasses{ThreadClass::emulator, ThreadClass::vcpu, ThreadClass::iothread,
-                              ThreadClass::helper};
-constexpr std::array kPolicies{Policy::other, Policy::fifo, Policy::rr};
 
 /// The value whose name this is; what is not known is an error, like any other damage.
 template <class Values>
@@ -34,60 +26,6 @@ typename Values::value_type value_named(const Values& values, const std::string&
   for (const auto value : values)
     if (to_string(value) == name) return value;
   throw std::out_of_range(name);
-}
-
-template <class Set>
-Set set_of(const json& text) {
-  auto set = Set::from_list(text.get<std::string>());
-  if (!set) throw std::out_of_range(text.get<std::string>());
-  return *set;
-}
-
-json to_json(const ThreadPlan& thread) {
-  return {{"class", to_string(thread.thread_class)},
-          {"index", thread.index ? json(*thread.index) : json()},
-          {"name", thread.name},
-          {"cpus", thread.cpus.list()},
-          {"policy", to_string(thread.scheduling.policy)},
-          {"priority", thread.scheduling.priority}};
-}
-
-ThreadPlan thread_from(const json& text) {
-  ThreadPlan thread;
-  thread.thread_class = value_named(kClasses, text.at("class"));
-  if (!text.at("index").is_null()) thread.index = text.at("index").get<int>();
-  thread.name = text.at("name");
-  thread.cpus = set_of<CpuSet>(text.at("cpus"));
-  thread.scheduling = {value_named(kPolicies, text.at("policy")), text.at("priority").get<int>()};
-  return thread;
-}
-
-json to_json(const VmPlan& plan) {
-  json threads = json::array();
-  for (const ThreadPlan& thread : plan.threads) threads.push_back(to_json(thread));
-  return {{"name", plan.name},
-          {"rt", plan.rt},
-          {"cpuset", plan.cpuset.list()},
-          {"threads", std::move(threads)},
-          {"emulator_cpus", plan.emulator_cpus.list()},
-          {"owned_cpus", plan.owned_cpus.list()},
-          {"offline_cpus", plan.offline_cpus.list()},
-          {"housekeeping_cpus", plan.housekeeping_cpus.list()},
-          {"numa_nodes", plan.numa_nodes.list()}};
-}
-
-VmPlan plan_from(const json& text) {
-  VmPlan plan;
-  plan.name = text.at("name");
-  plan.rt = text.at("rt");
-  plan.cpuset = set_of<CpuSet>(text.at("cpuset"));
-  for (const json& thread : text.at("threads")) plan.threads.push_back(thread_from(thread));
-  plan.emulator_cpus = set_of<CpuSet>(text.at("emulator_cpus"));
-  plan.owned_cpus = set_of<CpuSet>(text.at("owned_cpus"));
-  plan.offline_cpus = set_of<CpuSet>(text.at("offline_cpus"));
-  plan.housekeeping_cpus = set_of<CpuSet>(text.at("housekeeping_cpus"));
-  plan.numa_nodes = set_of<NodeSet>(text.at("numa_nodes"));
-  return plan;
 }
 
 json to_json(const ProcessId& process) {
@@ -135,7 +73,7 @@ VmState state_from(const json& text) {
   state.message = text.at("message");
   if (!text.at("exit_code").is_null()) state.exit_code = text.at("exit_code").get<int>();
   state.reported = reported_from(text.at("reported"));
-  state.plan = plan_from(text.at("plan"));
+  state.plan = partition::plan_of(text.at("plan"));
   return state;
 }
 
@@ -180,7 +118,7 @@ std::string state_to_json(const VmState& state) {
                   {"message", state.message},
                   {"exit_code", state.exit_code ? json(*state.exit_code) : json()},
                   {"reported", to_json(state.reported)},
-                  {"plan", to_json(state.plan)}};
+                  {"plan", partition::json_of(state.plan)}};
   return text.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

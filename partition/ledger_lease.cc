@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "partition/plan_json.h"
+
 namespace kvmrt::partition {
 namespace {
 
@@ -44,53 +46,6 @@ Choice<Set> choice_of(const json& value) {
   choice.kind = static_cast<typename Choice<Set>::Kind>(value.at("kind").get<int>());
   choice.set = set_of<Set>(value.at("set"));
   return choice;
-}
-
-json json_of(const ThreadPlan& thread) {
-  json value = {{"class", static_cast<int>(thread.thread_class)},
-                {"name", thread.name},
-                {"cpus", thread.cpus.list()},
-                {"scheduling", json_of(thread.scheduling)}};
-  if (thread.index) value["index"] = *thread.index;
-  return value;
-}
-
-ThreadPlan thread_of(const json& value) {
-  ThreadPlan thread;
-  thread.thread_class = static_cast<ThreadClass>(value.at("class").get<int>());
-  if (value.contains("index")) thread.index = value["index"].get<int>();
-  thread.name = value.at("name").get<std::string>();
-  thread.cpus = set_of<CpuSet>(value.at("cpus"));
-  thread.scheduling = scheduling_of(value.at("scheduling"));
-  return thread;
-}
-
-json json_of(const VmPlan& plan) {
-  json threads = json::array();
-  for (const auto& thread : plan.threads) threads.push_back(json_of(thread));
-  return {{"name", plan.name},
-          {"rt", plan.rt},
-          {"cpuset", plan.cpuset.list()},
-          {"threads", std::move(threads)},
-          {"emulator_cpus", plan.emulator_cpus.list()},
-          {"owned_cpus", plan.owned_cpus.list()},
-          {"offline_cpus", plan.offline_cpus.list()},
-          {"housekeeping_cpus", plan.housekeeping_cpus.list()},
-          {"numa_nodes", plan.numa_nodes.list()}};
-}
-
-VmPlan plan_of(const json& value) {
-  VmPlan plan;
-  plan.name = value.at("name").get<std::string>();
-  plan.rt = value.at("rt").get<bool>();
-  plan.cpuset = set_of<CpuSet>(value.at("cpuset"));
-  for (const auto& thread : value.at("threads")) plan.threads.push_back(thread_of(thread));
-  plan.emulator_cpus = set_of<CpuSet>(value.at("emulator_cpus"));
-  plan.owned_cpus = set_of<CpuSet>(value.at("owned_cpus"));
-  plan.offline_cpus = set_of<CpuSet>(value.at("offline_cpus"));
-  plan.housekeeping_cpus = set_of<CpuSet>(value.at("housekeeping_cpus"));
-  plan.numa_nodes = set_of<NodeSet>(value.at("numa_nodes"));
-  return plan;
 }
 
 json iothreads_of(const VmRequest& request) {
