@@ -25,7 +25,8 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("profile", options.blueprint.profile, "a profile file, or the name of a VM in -f")
       ->type_name("PROFILE|NAME");
   add_config_option(app, options.blueprint.common);
-  app.add_flag("--dry-run", options.dry_run, "print the whole plan and change nothing");
+  app.add_flag("--dry-run", options.dry_run,
+               "print the whole plan and change nothing; -v: each task");
   add_json_option(app, options.blueprint.common);
   add_input_option(app, options.blueprint.common);
   add_set_option(app, options.blueprint.common);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "launcher/change_groups.h"
 #include "launcher/launch.h"
 #include "launcher/plan_json.h"
 #include "launcher/state_folder.h"
@@ -34,17 +35,18 @@ void print_threads(const partition::VmPlan& plan) {
   }
 }
 
-void print_changes(const std::vector<partition::Change>& changes) {
+void print_changes(const std::vector<partition::Change>& changes, bool verbose) {
   fmt::print("\nHost changes, in this order: {}\n",
              changes.empty() ? "none" : std::to_string(changes.size()));
-  for (const partition::Change& change : changes) {
+  for (const partition::Change& change : verbose ? changes : grouped(changes)) {
     fmt::print("  {}: {} -> {}  ({}{})\n", change.knob, or_none(change.before),
                or_none(change.after), change.reason,
                change.disturbs ? "; disturbs other RT guests" : "");
   }
 }
 
-void print_text(const Blueprint& blueprint, const std::vector<partition::Change>& changes) {
+void print_text(const Blueprint& blueprint, const std::vector<partition::Change>& changes,
+                bool verbose) {
   const partition::VmPlan& plan = blueprint.plan;
   fmt::print("VM {}: {}, {} vCPU{}\n", plan.name, plan.rt ? "real-time" : "not real-time",
              blueprint.profile.nr_vcpus, blueprint.profile.nr_vcpus == 1 ? "" : "s");
@@ -55,7 +57,7 @@ void print_text(const Blueprint& blueprint, const std::vector<partition::Change>
              or_none(plan.housekeeping_cpus.list()),
              plan.numa_nodes.empty() ? "any" : plan.numa_nodes.list());
   print_threads(plan);
-  print_changes(changes);
+  print_changes(changes, verbose);
   fmt::print("\nQEMU:\n  {}\n", to_shell(blueprint.invocation.argv));
   if (blueprint.problems.empty()) return;
   fmt::print("\nProblems:\n");
@@ -79,7 +81,7 @@ int print_dry_run(const Blueprint& blueprint, const CommonOptions& common) {
   } else {
     Blueprint shown = blueprint;
     shown.problems = std::move(problems);
-    print_text(shown, transition.changes);
+    print_text(shown, transition.changes, common.verbose);
   }
   return static_cast<int>(refused ? ExitCode::refused : ExitCode::done);
 }

@@ -66,7 +66,15 @@ void add_knobs(const HostState& state, const Ledger& ledger, const Desired& want
   }
 }
 
-void add_masks(const HostState& state, const Desired& wanted, std::vector<Step>& steps) {
+/// A mask may become another one altogether: subsets alone do not tell why.
+const char* why_masked(const Ledger& ledger, const Task& task, const CpuSet& wish) {
+  const auto record = ledger.masks.find(task.tid.value());
+  if (record != ledger.masks.end() && record->second.original == wish) return "as it was";
+  return task.cpus.subset_of(wish) ? "on CPUs that are free again" : "off owned CPUs";
+}
+
+void add_masks(const HostState& state, const Ledger& ledger, const Desired& wanted,
+               std::vector<Step>& steps) {
   for (const WantedMask& wish : wanted.masks) {
     const Task& task = state.tasks[wish.task];
     if (same_mask(state, task.cpus, wish.cpus)) continue;
@@ -78,6 +86,7 @@ void add_masks(const HostState& state, const Desired& wanted, std::vector<Step>&
     step.change.reason = task.comm;
     step.before = task.cpus;
     step.cpus = wish.cpus;
+    step.why = why_masked(ledger, task, wish.cpus);
     steps.push_back(std::move(step));
   }
 }
@@ -123,7 +132,7 @@ bool same_mask(const HostState& state, const CpuSet& a, const CpuSet& b) {
 std::vector<Step> diff(const HostState& state, const Ledger& ledger, const Desired& wanted) {
   std::vector<Step> steps;
   add_knobs(state, ledger, wanted, steps);
-  add_masks(state, wanted, steps);
+  add_masks(state, ledger, wanted, steps);
   add_policies(state, wanted, steps);
   std::stable_sort(steps.begin(), steps.end(),
                    [](const Step& a, const Step& b) { return a.rank < b.rank; });
@@ -132,9 +141,8 @@ std::vector<Step> diff(const HostState& state, const Ledger& ledger, const Desir
 
 Change change_of(const Step& step) {
   if (step.act != Step::Act::mask) return step.change;
-  const bool narrows = step.cpus.subset_of(step.before);
   return {affinity_knob(step.task), step.before.list(), step.cpus.list(),
-          step.change.reason + (narrows ? ": off owned CPUs" : ": as it was"), false};
+          step.change.reason + ": " + step.why, false};
 }
 
 std::vector<Change> changes_of(const std::vector<Step>& steps) {

@@ -19,6 +19,7 @@ struct Step {
   std::uint64_t start_time = 0;
   CpuSet before;
   CpuSet cpus;
+  const char* why = "";  ///< of a mask
   Scheduling scheduling;
   Scheduling scheduling_before;
 };
