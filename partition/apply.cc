@@ -49,6 +49,7 @@ Outcome perform_controllers(Host& host, const Change& change) {
   // Somebody else has come to use the controller meanwhile; then it is his.
   if (error == EBUSY && change.after == "-cpuset") return Outcome::gone;
   demand(error, "write", change.knob);
+  read_back(host, change);
   return Outcome::done;
 }
 
