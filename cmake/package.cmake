@@ -31,6 +31,7 @@ install(FILES
     "${CMAKE_SOURCE_DIR}/scripts/systemd/kvmrt@.service"
     "${CMAKE_SOURCE_DIR}/scripts/systemd/kvmrt.target"
     "${CMAKE_SOURCE_DIR}/scripts/systemd/kvmrt-recover.service"
+    "${CMAKE_SOURCE_DIR}/scripts/systemd/kvmrt-siblings.service"
   DESTINATION "${KVMRT_UNIT_DIR}")
 install(FILES "${CMAKE_SOURCE_DIR}/scripts/systemd/kvmrt.conf" DESTINATION lib/tmpfiles.d)
 # Empty: profiles are the administrator's. The program looks there whatever its prefix.

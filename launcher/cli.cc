@@ -22,6 +22,7 @@ constexpr std::array kCommands{
     Command{"stat", "state of all VMs, configured or running", cmd_stat},
     Command{"validate-host", "is this host fit, and if not, what to change", cmd_validate_host},
     Command{"recover", "restore the host after a supervisor was killed", cmd_recover},
+    Command{"siblings", "take SMT siblings of all RT VMs offline at boot", cmd_siblings},
     Command{"cpu-topology", "packages, nodes, cores and CPUs of this host as a tree",
             cmd_cpu_topology},
     Command{"show-config", "profiles as interpreted, and where each thread would run",

@@ -24,6 +24,7 @@ int cmd_launch(int argc, char** argv);
 int cmd_recover(int argc, char** argv);
 int cmd_show_config(int argc, char** argv);
 int cmd_shutdown(int argc, char** argv);
+int cmd_siblings(int argc, char** argv);
 int cmd_stat(int argc, char** argv);
 int cmd_validate_config(int argc, char** argv);
 int cmd_validate_host(int argc, char** argv);

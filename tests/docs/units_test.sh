@@ -13,11 +13,11 @@ complain() { echo "units_test: $*" >&2; failed=1; }
 
 # A host as the package makes it, as far as systemd looks at it.
 mkdir -p "$scratch/usr/bin" "$scratch/usr/lib/systemd/system" "$scratch/etc/systemd/system"
-for name in kvmrt kvmrt-launch kvmrt-recover; do cp "$kvmrt" "$scratch/usr/bin/$name"; done
+for name in kvmrt kvmrt-launch kvmrt-recover kvmrt-siblings; do cp "$kvmrt" "$scratch/usr/bin/$name"; done
 cp "$root"/scripts/systemd/*.service "$root"/scripts/systemd/*.target "$scratch/usr/lib/systemd/system/"
 cp /lib/systemd/system/*.target /lib/systemd/system/*.slice /lib/systemd/system/-.slice \
   "$scratch/usr/lib/systemd/system/" 2>/dev/null || true
-for unit in kvmrt@line-3.service kvmrt.target kvmrt-recover.service; do
+for unit in kvmrt@line-3.service kvmrt.target kvmrt-recover.service kvmrt-siblings.service; do
   # Other units are this machine's business: only what is said of ours counts.
   said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no --recursive-errors=no \
     --root="$scratch" "$unit" 2>&1) || complain "$unit: $said"
