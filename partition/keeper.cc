@@ -115,7 +115,7 @@ Checked<Transition> Keeper::acquire(std::vector<Lease> more, const HostPolicy& p
   try {
     Settled settled = session.settle(with(old, more), Resolve::strict);
     append(problems, std::move(settled.problems));
-    return Checked<Transition>(Transition{changes_of(settled.steps), problems});
+    return Checked<Transition>(Transition{changes_of(settled.steps), problems}, problems);
   } catch (const SystemError& cause) {
     if (!ledger.pending) throw;
     Settled undone = session.settle(old, Resolve::best);

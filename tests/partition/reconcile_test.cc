@@ -61,6 +61,7 @@ TEST(Acquire, ReportsAnInterruptThatTheKernelManages) {
   ASSERT_TRUE(done);
   ASSERT_EQ(done->problems.size(), 1U);
   EXPECT_EQ(done->problems[0].code, "irq-managed");
+  EXPECT_EQ(done.problems().size(), 1U) << "what the launcher prints";
   EXPECT_EQ(file(*host, "/proc/irq/27/smp_affinity_list"), "4");
 }
 
