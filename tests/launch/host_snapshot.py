@@ -95,6 +95,11 @@ def is_pool_worker(task):
     return task["kernel"] and task["name"].startswith("kworker/")
 
 
+def follows_interrupt(task):
+    """It goes where its interrupt goes, at the next one; the interrupt's mask is compared itself."""
+    return task["kernel"] and task["name"].startswith("irq/")
+
+
 def differences(before, after):
     """One line for everything that is in both and not the same, or a setting that is only in one."""
     found = []
@@ -106,7 +111,8 @@ def differences(before, after):
         was, now = before["tasks"][identity], after["tasks"][identity]
         if is_pool_worker(was):
             continue
-        for key in ("cpus", "policy", "priority", "nice"):
+        keys = ("cpus", "policy", "priority", "nice")
+        for key in keys[1:] if follows_interrupt(was) else keys:
             if was[key] != now[key]:
                 found.append(f"task {identity} ({now['name']}): {key} {was[key]} -> {now[key]}")
     return found
