@@ -54,21 +54,39 @@ json result_of(const std::string& command, Reply reply) {
   throw QmpError(connection.end().kind(), fmt::format("{}: {}", what, connection.end().what()));
 }
 
-awaitable<json> run(std::shared_ptr<Connection> connection, std::string command,
-                    std::string arguments, steady_clock::time_point until) {
-  auto waiter = std::make_shared<Waiter>(connection->io(), until);
-  auto answered = [waiter](Reply* reply) {
+/// A command that is on its way.
+struct Sent {
+  std::shared_ptr<Connection> connection;
+  std::shared_ptr<Waiter> waiter;
+  std::string command;
+  std::uint64_t id = 0;
+};
+
+Sent send_now(const std::shared_ptr<Connection>& connection, std::string_view command,
+              const std::string& arguments, steady_clock::time_point until) {
+  Sent sent{connection, std::make_shared<Waiter>(connection->io(), until), std::string(command)};
+  auto answered = [waiter = sent.waiter](Reply* reply) {
     if (reply != nullptr) waiter->reply = std::move(*reply);
     waiter->wake();
   };
-  const auto id = connection->send(command, arguments, std::move(answered));
-  co_await wait(waiter);
-  if (!waiter->woken) {
-    connection->forget(id);
-    throw_timeout(command);
+  sent.id = connection->send(command, arguments, std::move(answered));
+  return sent;
+}
+
+awaitable<json> answer_to(Sent sent) {
+  co_await wait(sent.waiter);
+  if (!sent.waiter->woken) {
+    sent.connection->forget(sent.id);
+    throw_timeout(sent.command);
   }
-  if (!waiter->reply) throw_end(command, *connection);
-  co_return result_of(command, std::move(*waiter->reply));
+  if (!sent.waiter->reply) throw_end(sent.command, *sent.connection);
+  co_return result_of(sent.command, std::move(*sent.waiter->reply));
+}
+
+awaitable<json> run(std::shared_ptr<Connection> connection, std::string command,
+                    std::string arguments, steady_clock::time_point until) {
+  Sent sent = send_now(connection, command, arguments, until);
+  co_return co_await answer_to(std::move(sent));
 }
 
 awaitable<json> run_from_now(std::shared_ptr<Connection> connection, std::string command,
@@ -132,6 +150,11 @@ awaitable<json> Client::execute(std::string_view command, const json& arguments)
 awaitable<json> Client::execute(std::string_view command, const json& arguments,
                                 milliseconds deadline) {
   return run_from_now(connection_, std::string(command), text_of(command, arguments), deadline);
+}
+
+awaitable<json> Client::begin(std::string_view command) {
+  const auto until = steady_clock::now() + deadline_of(command);
+  return answer_to(send_now(connection_, command, std::string(), until));
 }
 
 void Client::submit(std::string_view command, const json& arguments, ReplyHandler handler) {

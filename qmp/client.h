@@ -60,6 +60,11 @@ class Client {
                                                  const nlohmann::json& arguments,
                                                  std::chrono::milliseconds deadline);
 
+  /// Sends at once, and gives what execute() gives to whoever awaits it: for commands that need not
+  /// wait for each other. Without anybody who awaits it the reply is dropped. Throws
+  /// QmpError::closed from the call itself.
+  boost::asio::awaitable<nlohmann::json> begin(std::string_view command);
+
   /// Sends without a deadline; the handler gets the reply, or null when the connection ends first
   /// (never from inside this call). Throws QmpError::closed.
   void submit(std::string_view command, const nlohmann::json& arguments, ReplyHandler handler);

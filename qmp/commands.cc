@@ -10,34 +10,38 @@ namespace kvmrt::qmp {
 using boost::asio::awaitable;
 using nlohmann::json;
 
+namespace {
+
+template <class Value>
+awaitable<Value> parsed(awaitable<json> answer, Value (*parse)(const json&)) {
+  const json value = co_await std::move(answer);
+  co_return parse(value);
+}
+
+}  // namespace
+
 awaitable<RunState> query_status(Client& client) {
-  const json value = co_await client.execute("query-status");
-  co_return parse_run_state(value);
+  return parsed(client.begin("query-status"), parse_run_state);
 }
 
 awaitable<std::vector<VcpuThread>> query_cpus_fast(Client& client) {
-  const json value = co_await client.execute("query-cpus-fast");
-  co_return parse_vcpus(value);
+  return parsed(client.begin("query-cpus-fast"), parse_vcpus);
 }
 
 awaitable<std::vector<IothreadInfo>> query_iothreads(Client& client) {
-  const json value = co_await client.execute("query-iothreads");
-  co_return parse_iothreads(value);
+  return parsed(client.begin("query-iothreads"), parse_iothreads);
 }
 
 awaitable<KvmState> query_kvm(Client& client) {
-  const json value = co_await client.execute("query-kvm");
-  co_return parse_kvm(value);
+  return parsed(client.begin("query-kvm"), parse_kvm);
 }
 
 awaitable<Version> query_version(Client& client) {
-  const json value = co_await client.execute("query-version");
-  co_return parse_version(value);
+  return parsed(client.begin("query-version"), parse_version);
 }
 
 awaitable<std::vector<HotpluggableCpu>> query_hotpluggable_cpus(Client& client) {
-  const json value = co_await client.execute("query-hotpluggable-cpus");
-  co_return parse_hotpluggable_cpus(value);
+  return parsed(client.begin("query-hotpluggable-cpus"), parse_hotpluggable_cpus);
 }
 
 awaitable<void> cont(Client& client) { co_await client.execute("cont"); }

@@ -15,6 +15,7 @@
 
 namespace kvmrt::qmp {
 
+/// The queries are sent when called, and awaited for the answer; several may be on their way.
 boost::asio::awaitable<RunState> query_status(Client& client);
 boost::asio::awaitable<std::vector<VcpuThread>> query_cpus_fast(Client& client);
 boost::asio::awaitable<std::vector<IothreadInfo>> query_iothreads(Client& client);

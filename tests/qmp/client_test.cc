@@ -130,6 +130,24 @@ TEST(QmpClient, MatchesRepliesInAnyOrder) {
   EXPECT_EQ(answers[2].value, "c");
 }
 
+awaitable<void> ask_two(Client& client, std::array<Answer, 2>& answers) {
+  auto first = client.begin("query-status");
+  auto second = client.begin("query-kvm");
+  answers[0].value = co_await std::move(first);
+  answers[1].value = co_await std::move(second);
+}
+
+TEST(QmpClient, SendsWhatIsBegunBeforeTheFirstAnswerIsThere) {
+  Scripted qemu;
+  qemu.negotiated();
+  std::array<Answer, 2> answers;
+  qemu.start(ask_two(qemu.client, answers));
+  EXPECT_EQ(qemu.heard(), R"({"execute":"query-status","id":2}{"execute":"query-kvm","id":3})");
+  qemu.say("{\"return\": \"b\", \"id\": 3}\r\n{\"return\": \"a\", \"id\": 2}\r\n");
+  EXPECT_EQ(answers[0].value, "a");
+  EXPECT_EQ(answers[1].value, "b");
+}
+
 TEST(QmpClient, SendsArgumentsAndEscapesThem) {
   Scripted qemu;
   qemu.negotiated();
