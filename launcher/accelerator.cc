@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -81,6 +82,11 @@ Checked<Accelerator> choose_accelerator(const std::string& wanted, const Acceler
   }
   if (usable && facts.hardware) return Accelerator::kvm;
   return {Accelerator::tcg, {emulating(facts)}};
+}
+
+bool kvm_makes_recovery_thread(const std::filesystem::path& root) {
+  const auto text = read_file_if_any(root / "sys/module/kvm/parameters/nx_huge_pages");
+  return text && !text->starts_with("never");
 }
 
 bool kvm_open_to(const AcceleratorFacts& facts, uid_t uid, const std::vector<gid_t>& gids) {

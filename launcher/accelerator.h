@@ -36,6 +36,11 @@ AcceleratorFacts probe_accelerator(const std::filesystem::path& root = "/");
 /// cannot be opened. Problems name the key "qemu.accel" and no VM.
 Checked<Accelerator> choose_accelerator(const std::string& wanted, const AcceleratorFacts& facts);
 
+/// Whether KVM makes its thread kvm-nx-lpage-recovery for each VM. Since Linux 6.14 that happens in
+/// the first run of the first vCPU (kvm_mmu_post_init_vm, called by KVM_RUN), before that when the
+/// VM is made; a kernel whose nx_huge_pages is "never" makes none.
+[[nodiscard]] bool kvm_makes_recovery_thread(const std::filesystem::path& root = "/");
+
 /// Whether the node's owner, group and mode let such a user open /dev/kvm; QEMU before 10.0 opens
 /// it by path under its own user.
 [[nodiscard]] bool kvm_open_to(const AcceleratorFacts& facts, uid_t uid,

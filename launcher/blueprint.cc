@@ -72,8 +72,9 @@ Accelerator accelerator_of(const std::string& wanted, Blueprint& made) {
 }
 
 void plan_cpus(Blueprint& made, const CommonOptions& common) {
-  partition::PlanningInput input =
-      planning_input(common, made.policy, made.profile.pci, Devices::named);
+  const bool asks = made.request.rt || !made.profile.pci.empty();
+  partition::PlanningInput input = planning_input(
+      common, made.policy, made.profile.pci, Devices::named, asks ? Facts::wanted : Facts::none);
   input.configured = configured(common.config);
   partition::PlanResult result = partition::plan(input, made.request);
   made.plan = std::move(result.plan);

@@ -50,15 +50,18 @@ awaitable<qmp::Greeting> Guest::greet() {
 
 awaitable<void> Guest::find_threads() {
   ReportedThreads reported;
-  const auto vcpus = co_await qmp::query_cpus_fast(monitor_);
+  // All asked at once: QEMU answers in order, and the guest waits for it.
+  auto cpus_asked = qmp::query_cpus_fast(monitor_);
+  auto iothreads_asked = qmp::query_iothreads(monitor_);
+  auto kvm_asked = qmp::query_kvm(monitor_);
+  const auto vcpus = co_await std::move(cpus_asked);
   for (const qmp::VcpuThread& vcpu : vcpus) reported.vcpus.emplace_back(vcpu.cpu_index, vcpu.tid);
-  const auto iothreads = co_await qmp::query_iothreads(monitor_);
+  const auto iothreads = co_await std::move(iothreads_asked);
   for (const qmp::IothreadInfo& one : iothreads) reported.iothreads.emplace_back(one.id, one.tid);
   reported_ = std::move(reported);
-  if (wishes_.kvm) {
-    const auto kvm = co_await qmp::query_kvm(monitor_);
-    if (!kvm.enabled) throw NotAsPlanned("QEMU does not use KVM, though the plan says so");
-  }
+  const auto kvm = co_await std::move(kvm_asked);
+  if (wishes_.kvm && !kvm.enabled)
+    throw NotAsPlanned("QEMU does not use KVM, though the plan says so");
 }
 
 std::vector<Thread> Guest::classified() const {
@@ -108,6 +111,14 @@ std::vector<Guest::Repair> Guest::sweep(Promotion promotion) {
   const auto left = mismatches(settings_, all_threads(qemu_.pid));
   if (!left.empty()) throw NotAsPlanned(joined(left));
   return repairs;
+}
+
+bool Guest::awaits_recovery_thread() const {
+  return wishes_.recovery_thread &&
+         std::none_of(settings_.begin(), settings_.end(), [](const ThreadSetting& setting) {
+           return setting.thread_class == partition::ThreadClass::helper &&
+                  setting.name.starts_with("kvm-nx-lpage");
+         });
 }
 
 std::string thread_table(const std::vector<ThreadSetting>& settings,

@@ -34,6 +34,7 @@ struct GuestWishes {
   std::vector<std::string> iothreads;
   MemoryWish memory;
   bool kvm = false;
+  bool recovery_thread = false;  ///< KVM makes one by the first run (kvm_makes_recovery_thread)
   std::chrono::milliseconds start_limit{0};  ///< until the greeting
 };
 
@@ -66,6 +67,9 @@ class Guest {
   };
   /// Places threads that are new or were moved. Throws NotAsPlanned when one cannot be put right.
   std::vector<Repair> sweep(Promotion promotion);
+
+  /// KVM's recovery thread is still to come, or not yet seen.
+  [[nodiscard]] bool awaits_recovery_thread() const;
 
   /// The threads with what is wanted of each, as found last.
   [[nodiscard]] const std::vector<ThreadSetting>& settings() const { return settings_; }

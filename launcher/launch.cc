@@ -38,6 +38,7 @@ GuestWishes wishes_of(const Blueprint& made) {
   for (const profiles::Iothread& one : made.profile.iothreads) wishes.iothreads.push_back(one.name);
   wishes.memory = {made.profile.rt_memory, made.profile.memory.size, made.plan.numa_nodes};
   wishes.kvm = made.accelerator == Accelerator::kvm;
+  wishes.recovery_thread = wishes.kvm && kvm_makes_recovery_thread();
   wishes.start_limit = start_limit_of(made);
   return wishes;
 }

@@ -69,7 +69,8 @@ void add_vm(Configuration& made, profiles::Profile profile, const CommonOptions&
 }  // namespace
 
 partition::PlanningInput planning_input(const CommonOptions& options, partition::HostPolicy policy,
-                                        const std::vector<std::string>& named, Devices devices) {
+                                        const std::vector<std::string>& named, Devices devices,
+                                        Facts facts) {
   partition::PlanningInput input;
   input.policy = std::move(policy);
   if (!options.input.empty()) {
@@ -84,7 +85,7 @@ partition::PlanningInput planning_input(const CommonOptions& options, partition:
   const auto remembered = partition::recall_topology(state_root());
   if (remembered) probe.remembered = &*remembered;
   input.topology = partition::probe_topology(probe);
-  input.facts = partition::probe_facts();
+  if (facts == Facts::wanted) input.facts = partition::probe_facts();
   add_leases(input);
   return input;
 }

@@ -27,10 +27,15 @@ struct Configuration {
 
 enum class Devices { named, all };
 
+/// Whether the rules of the plan will ask for facts of the host: those of a VM that is neither
+/// real-time nor has devices do not, and reading them takes milliseconds.
+enum class Facts { none, wanted };
+
 /// This host with its leases, or the machine of --input with none. Throws Refused for an unusable
 /// --input.
 partition::PlanningInput planning_input(const CommonOptions& options, partition::HostPolicy policy,
-                                        const std::vector<std::string>& named, Devices devices);
+                                        const std::vector<std::string>& named, Devices devices,
+                                        Facts facts = Facts::wanted);
 
 /// Profiles of -f and the host file beside them, planned together. What cannot be read stands in
 /// `problems`; then there are no VMs.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "launcher/supervisor.h"
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -31,6 +34,12 @@ std::string text_of(const nlohmann::json& data, const char* name) {
 bool flag_of(const nlohmann::json& data, const char* name) {
   const auto found = data.find(name);
   return found != data.end() && found->is_boolean() && found->get<bool>();
+}
+
+bool tells_an_end(const qmp::Event& event) {
+  constexpr std::array<std::string_view, 5> kEnds{"SHUTDOWN", "GUEST_PANICKED", "WATCHDOG",
+                                                  "BLOCK_IO_ERROR", "STOP"};
+  return std::find(kEnds.begin(), kEnds.end(), event.name) != kEnds.end();
 }
 
 }  // namespace
@@ -113,6 +122,7 @@ void Supervisor::on_exit() {
 }
 
 void Supervisor::finish(const QemuExited& exit) {
+  if (resumed_) guest_runs();
   finished_ = true;
   handle(exit);
   outcome_ = running_ ? outcome_of(life_, exit) : failed_start(exit);
@@ -132,6 +142,8 @@ void Supervisor::finish(const QemuExited& exit) {
 
 void Supervisor::on_monitor_event(const qmp::Event& event) {
   if (proxy_) proxy_->publish(event);
+  // A guest may end before the sweep after its first run does: first things first.
+  if (resumed_ && tells_an_end(event)) guest_runs();
   if (event.name == "SHUTDOWN") {
     handle(GuestShutdown{flag_of(event.data, "guest"), text_of(event.data, "reason")});
   } else if (event.name == "GUEST_PANICKED") {
@@ -146,6 +158,7 @@ void Supervisor::on_monitor_event(const qmp::Event& event) {
     };
     qmp::spawn_task(io_, "query-status", ask_status(), failed);
   } else if (event.name == "RESUME") {
+    if (running_) guest_resumed();
     handle(GuestResumed{});
   } else if (event.name == "MEMORY_FAILURE") {
     log(Level::error, fmt::format("memory failure: {}", event.data.dump()));

@@ -63,6 +63,8 @@ class Supervisor {
   boost::asio::awaitable<void> prove_and_run();
   boost::asio::awaitable<void> take_over();
   void start_failed(std::exception_ptr why);
+  void guest_resumed();
+  boost::asio::awaitable<void> sweep_after_first_run();
   void guest_runs();
   void open_proxy(const qmp::Greeting& greeting);
   [[nodiscard]] Outcome failed_start(const QemuExited& exit) const;
@@ -113,6 +115,8 @@ class Supervisor {
   noise::Watch noise_;
   Promotion promotion_ = Promotion::done;
   bool running_ = false;      ///< cont was sent
+  bool resumed_ = false;      ///< and QEMU obeyed
+  bool announced_ = false;    ///< "guest runs", READY
   bool interrupted_ = false;  ///< asked to stop before that
   bool restarting_ = false;
   bool finished_ = false;

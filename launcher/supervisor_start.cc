@@ -2,7 +2,10 @@
 #include <csignal>
 #include <ctime>
 #include <fmt/core.h>
+#include <utility>
 
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -18,6 +21,9 @@ namespace kvmrt::launcher {
 namespace {
 
 using boost::asio::awaitable;
+
+// A vCPU's first run begins within microseconds of cont on an idle CPU; on a loaded host later.
+constexpr milliseconds kFirstRunLimit{250};
 
 std::string seconds_text(milliseconds time) {
   return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(time).count());
@@ -76,8 +82,34 @@ awaitable<void> Supervisor::prove_and_run() {
     running_ = false;
     throw;
   }
-  charge_.state.started_at = std::time(nullptr);
+  guest_resumed();
+  co_await sweep_after_first_run();
   guest_runs();
+}
+
+void Supervisor::guest_resumed() {
+  if (resumed_) return;
+  resumed_ = true;
+  charge_.state.started_at = std::time(nullptr);
+}
+
+/// READY is said only when the thread that KVM makes in the first vCPU's context is in its place
+/// too; a vCPU's first run begins a little after cont's reply.
+awaitable<void> Supervisor::sweep_after_first_run() {
+  sweep();
+  const auto limit = std::chrono::steady_clock::now() + kFirstRunLimit;
+  for (milliseconds pause{1};
+       guest_.awaits_recovery_thread() && !announced_ && life_.stage == Stage::running;
+       pause *= 2) {
+    if (std::chrono::steady_clock::now() > limit) {
+      log(Level::debug, "no recovery thread of KVM yet; it is placed when it comes");
+      break;
+    }
+    sweep_.expires_after(pause);
+    boost::system::error_code stopped;
+    co_await sweep_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, stopped));
+    if (!announced_) sweep();
+  }
 }
 
 awaitable<void> Supervisor::take_over() {
@@ -91,6 +123,8 @@ awaitable<void> Supervisor::take_over() {
     drift_ = error.what();
     log(Level::error, drift_);
   }
+  resumed_ = true;
+  sweep();
   guest_runs();
   // An end that came while nobody watched: the event is gone, the run state is left.
   if (state.status == "shutdown")
@@ -105,9 +139,11 @@ awaitable<void> Supervisor::take_over() {
     handle(GuestStopped{state.status});
 }
 
+/// Once: when it is swept, or just before something is said of a guest that ends at once.
 void Supervisor::guest_runs() {
+  if (announced_) return;
+  announced_ = true;
   show_status();
-  sweep();
   const std::string text =
       fmt::format("guest runs{}", charge_.profile.rt ? ", placement proven" : "");
   log(Level::info, text);

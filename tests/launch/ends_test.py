@@ -31,7 +31,10 @@ class Ends(harness.LaunchTest):
 
 class OrdinaryEnds(Ends):
     def test_a_power_off_is_success(self):
-        self.ends(self.guest("OFFQ35"), 0, "guest powered off; host restored")
+        guest = self.guest("OFFQ35")
+        self.ends(guest, 0, "guest powered off; host restored")
+        said = guest.errors()
+        self.assertLess(said.index("guest runs"), said.index("guest powered off"))
 
     def test_a_power_off_is_success_under_kvm_too(self):
         reason = harness.no_kvm()

@@ -109,6 +109,16 @@ TEST_F(AcceleratorProbe, FindsHardwareByEitherModuleAndTheNodesOwner) {
   EXPECT_TRUE(probe_accelerator(root_).hardware);
 }
 
+TEST_F(AcceleratorProbe, KnowsFromNxHugePagesWhetherKvmMakesItsRecoveryThread) {
+  EXPECT_FALSE(kvm_makes_recovery_thread(root_)) << "no KVM";
+  fs::create_directories(root_ / "sys/module/kvm/parameters");
+  const fs::path parameter = root_ / "sys/module/kvm/parameters/nx_huge_pages";
+  std::ofstream(parameter) << "N\n";
+  EXPECT_TRUE(kvm_makes_recovery_thread(root_)) << "off, but may be switched on any time";
+  std::ofstream(parameter) << "never\n";
+  EXPECT_FALSE(kvm_makes_recovery_thread(root_));
+}
+
 TEST(AcceleratorRights, OneClassOfTheNodesModeCounts) {
   AcceleratorFacts facts{.node_present = true, .node_uid = 10, .node_gid = 20, .node_mode = 0660};
   EXPECT_TRUE(kvm_open_to(facts, 0, {}));
