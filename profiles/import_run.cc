@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "profiles/import/source.h"
 #include "profiles/load.h"
-#include "profiles/yaml.h"
+#include "profiles/store.h"
 
 namespace kvmrt::profiles {
 namespace {
@@ -26,27 +26,12 @@ struct Present {
   std::map<std::string, std::string> by_name;
 };
 
-std::string scalar(const Node& document, std::string_view key) {
-  const Node* node = document.find(key);
-  return node != nullptr && node->is_scalar() ? node->text : "";
-}
-
 /// What stands in the folder, also of profiles that do not load.
 Present look_into(const std::string& folder) {
   Present present;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    const std::string extension = at->path().extension();
-    if ((extension != ".yaml" && extension != ".yml") || at->path().filename() == "host.yaml")
-      continue;
-    const auto text = import::source_text(at->path());
-    if (!text) continue;
-    for (const Node& root : parse_yaml(*text, at->path()).roots) {
-      const std::string name = scalar(root, "name");
-      const std::string uuid = scalar(root, "uuid");
-      present.by_name[name] = at->path();
-      present.by_uuid[uuid.empty() ? uuid_of(name) : uuid] = at->path();
-    }
+  for (const StoredProfile& one : stored_profiles(folder)) {
+    present.by_name[one.name] = one.file;
+    present.by_uuid[one.uuid] = one.file;
   }
   return present;
 }

@@ -66,30 +66,51 @@ Checked<Profile> read_profile(const Node& document, const std::string& folder) {
   return {std::move(profile), std::move(reading.problems)};
 }
 
-Checked<std::vector<Profile>> load_documents(std::string_view text, const std::string& file_name,
-                                             const std::string& folder,
-                                             const Overrides& overrides) {
+/// One file's part. Without a syntax error each document stands for itself.
+Usable read_documents(std::string_view text, const std::string& file_name,
+                      const std::string& folder, const Overrides& overrides) {
   Documents documents = parse_yaml(text, file_name);
-  Problems problems = std::move(documents.problems);
-  if (documents.roots.empty() && problems.empty())
-    problems.push_back({Severity::error,
-                        "empty-file",
-                        "",
-                        "",
-                        "there is no profile in it",
-                        "'kvmrt create NAME' makes one",
-                        {file_name, 1, 1}});
-  std::vector<Profile> profiles;
+  Usable usable;
+  const bool readable = !has_error(documents.problems);
+  usable.problems = std::move(documents.problems);
+  if (documents.roots.empty() && usable.problems.empty())
+    usable.problems.push_back({Severity::error,
+                               "empty-file",
+                               "",
+                               "",
+                               "there is no profile in it",
+                               "'kvmrt create NAME' makes one",
+                               {file_name, 1, 1}});
   for (Node& root : documents.roots) {
-    if (root.is_map()) append(problems, apply_overrides(root, overrides));
+    Problems wrong;
+    if (root.is_map()) wrong = apply_overrides(root, overrides);
     auto profile = read_profile(root, folder);
-    append(problems, profile.problems());
-    if (profile) profiles.push_back(std::move(profile).value());
+    const bool good = readable && profile && !has_error(wrong);
+    append(usable.problems, std::move(wrong));
+    append(usable.problems, profile.problems());
+    if (good)
+      usable.profiles.push_back(std::move(profile).value());
+    else if (const std::string name = name_in(root); !name.empty())
+      usable.broken.push_back(name);
   }
-  append(problems, duplicates(profiles));
-  sort_by_place(problems);
-  if (has_error(problems)) return problems;
-  return {std::move(profiles), std::move(problems)};
+  return usable;
+}
+
+Usable read_one_file(const std::string& path, const Overrides& overrides) {
+  const auto text = read_trusted_file(path);
+  if (!text) return {{}, {}, text.problems()};
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  return read_documents(*text, path, error ? fs::path(path).parent_path() : absolute.parent_path(),
+                        overrides);
+}
+
+/// Of one file: its own duplicates are among its problems, in the order of the lines.
+Checked<std::vector<Profile>> whole(Usable usable) {
+  append(usable.problems, duplicates(usable.profiles));
+  sort_by_place(usable.problems);
+  if (has_error(usable.problems)) return std::move(usable.problems);
+  return {std::move(usable.profiles), std::move(usable.problems)};
 }
 
 bool is_profile_file(const fs::path& path) {
@@ -103,15 +124,30 @@ Problem unreadable(const std::string& path, const std::error_code& error) {
   return {Severity::error, "cannot-read", "", "", error.message(), "", {path, 0, 0}};
 }
 
-Checked<std::vector<std::string>> profile_files(const std::string& path) {
-  std::vector<std::string> files;
-  std::error_code error;
-  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
-    if (is_profile_file(at->path())) files.push_back(at->path());
+/// Of two VMs with one name none is meant; of two with one UUID the second is a mistake.
+void drop_duplicates(Usable& usable) {
+  Problems found = duplicates(usable.profiles);
+  for (const Problem& problem : found) {
+    std::erase_if(usable.profiles, [&](const Profile& p) { return p.name == problem.vm; });
+    usable.broken.push_back(problem.vm);
   }
-  if (error) return unreadable(path, error);
-  std::sort(files.begin(), files.end());
-  return files;
+  append(usable.problems, std::move(found));
+}
+
+template <class Read>
+Usable load_each(const std::string& path, const Read& read) {
+  const auto files = profile_files(path);
+  if (!files) return {{}, {}, files.problems()};
+  Usable all;
+  for (const std::string& file : *files) {
+    Usable one = read(file);
+    sort_by_place(one.problems);
+    append(all.problems, std::move(one.problems));
+    std::move(one.profiles.begin(), one.profiles.end(), std::back_inserter(all.profiles));
+    std::move(one.broken.begin(), one.broken.end(), std::back_inserter(all.broken));
+  }
+  drop_duplicates(all);
+  return all;
 }
 
 std::string at_place(const Place& place) {
@@ -122,16 +158,23 @@ std::string at_place(const Place& place) {
 
 Checked<std::vector<Profile>> load_text(std::string_view text, const std::string& file_name,
                                         const Overrides& overrides) {
-  return load_documents(text, file_name, fs::path(file_name).parent_path(), overrides);
+  return whole(read_documents(text, file_name, fs::path(file_name).parent_path(), overrides));
 }
 
 Checked<std::vector<Profile>> load_file(const std::string& path, const Overrides& overrides) {
-  auto text = read_trusted_file(path);
-  if (!text) return text.problems();
+  return whole(read_one_file(path, overrides));
+}
+
+Checked<std::vector<std::string>> profile_files(const std::string& path) {
+  std::vector<std::string> files;
   std::error_code error;
-  const fs::path absolute = fs::absolute(path, error);
-  return load_documents(*text, path, error ? fs::path(path).parent_path() : absolute.parent_path(),
-                        overrides);
+  if (!fs::is_directory(path, error)) return std::vector<std::string>{path};
+  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    if (is_profile_file(at->path())) files.push_back(at->path());
+  }
+  if (error) return unreadable(path, error);
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
 Checked<std::vector<Profile>> load_folder(const std::string& path) {
@@ -154,6 +197,18 @@ Checked<std::vector<Profile>> load(const std::string& path, const Overrides& ove
   std::error_code error;
   if (fs::is_directory(path, error)) return load_folder(path);
   return load_file(path, overrides);
+}
+
+Usable load_usable(const std::string& path, const Overrides& overrides) {
+  return load_each(path, [&](const std::string& file) { return read_one_file(file, overrides); });
+}
+
+Usable load_usable(const std::string& path, const Instead& instead) {
+  return load_each(path, [&](const std::string& file) {
+    std::error_code error;
+    if (!fs::equivalent(file, instead.file, error)) return read_one_file(file, {});
+    return read_documents(instead.text, instead.file, fs::path(instead.file).parent_path(), {});
+  });
 }
 
 Problems duplicates(const std::vector<Profile>& profiles) {

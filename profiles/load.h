@@ -27,8 +27,30 @@ Checked<std::vector<Profile>> load_file(const std::string& path, const Overrides
 /// files are problems (duplicate-name, duplicate-uuid). An empty folder has no profiles.
 Checked<std::vector<Profile>> load_folder(const std::string& path);
 
+/// The files that load_folder() reads; a file alone is itself. Code: cannot-read.
+Checked<std::vector<std::string>> profile_files(const std::string& path);
+
 /// A folder or a file.
 Checked<std::vector<Profile>> load(const std::string& path, const Overrides& overrides = {});
+
+/// What can be used of a folder or a file: a broken profile costs its own VMs only.
+struct Usable {
+  std::vector<Profile> profiles;
+  std::vector<std::string> broken;  ///< names of VMs that do not load, as far as they can be told
+  Problems problems;                ///< of the broken ones, and all warnings
+};
+
+/// A file that is no YAML, or has a name that stands in another one, gives none of its VMs. Of two
+/// VMs with one UUID the first can be used. A folder or file that cannot be read at all is a
+/// problem (cannot-read) like any other.
+Usable load_usable(const std::string& path, const Overrides& overrides = {});
+
+/// The same as if `instead.text` stood in that file.
+struct Instead {
+  std::string file;
+  std::string text;
+};
+Usable load_usable(const std::string& path, const Instead& instead);
 
 /// What load_folder() adds: VMs of one name or one UUID.
 Problems duplicates(const std::vector<Profile>& profiles);

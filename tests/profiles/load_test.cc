@@ -5,6 +5,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "profiles/file.h"
 
@@ -276,6 +277,54 @@ TEST(Examples, LoadWithoutProblemsAndNeedNothingUnbuilt) {
   EXPECT_GE(loaded->size(), 5U);
   EXPECT_TRUE(loaded.problems().empty());
   for (const Profile& profile : *loaded) EXPECT_EQ(told(unbuilt(profile)), "");
+}
+
+class UsableProfiles : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(root_); }
+  void TearDown() override { fs::remove_all(root_); }
+  void put(const std::string& name, const std::string& text) {
+    std::ofstream(root_ / name) << text;
+  }
+  static std::vector<std::string> names(const Usable& usable) {
+    std::vector<std::string> names;
+    for (const Profile& profile : usable.profiles) names.push_back(profile.name);
+    return names;
+  }
+  fs::path root_ = fs::path(testing::TempDir()) / ("usable" + std::to_string(::getpid()));
+};
+
+TEST_F(UsableProfiles, ABrokenDocumentCostsItsOwnVmOnly) {
+  put("a.yaml", "name: good\n---\nname: bad\nmemroy: 1\n---\nname: fine\n");
+  put("b.yaml", "name: [\n");
+  put("c.yaml", "name: other\n");
+  const Usable usable = load_usable(root_);
+  EXPECT_EQ(names(usable), (std::vector<std::string>{"good", "fine", "other"}));
+  EXPECT_EQ(usable.broken, std::vector<std::string>{"bad"});
+  EXPECT_EQ(usable.problems.size(), 2U) << told(usable.problems);
+}
+
+TEST_F(UsableProfiles, OfTwoVmsOfOneNameNoneIsMeant) {
+  put("a.yaml", "name: twice\nmemory: 1GiB\n");
+  put("b.yaml", "name: twice\nmemory: 2GiB\n");
+  put("c.yaml", "name: once\n");
+  const Usable usable = load_usable(root_);
+  EXPECT_EQ(names(usable), std::vector<std::string>{"once"});
+  EXPECT_EQ(usable.broken, std::vector<std::string>{"twice"});
+}
+
+TEST_F(UsableProfiles, OfTwoVmsWithOneUuidTheFirstStays) {
+  const std::string uuid = "uuid: 6ba7b810-9dad-11d1-80b4-00c04fd430c8\n";
+  put("a.yaml", "name: first\n" + uuid);
+  put("b.yaml", "name: second\n" + uuid);
+  EXPECT_EQ(names(load_usable(root_)), std::vector<std::string>{"first"});
+}
+
+TEST_F(UsableProfiles, AFileIsReadAsIfAnotherTextStoodInIt) {
+  put("a.yaml", "name: good\n");
+  put("b.yaml", "name: other\n");
+  const Usable usable = load_usable(root_, Instead{root_ / "a.yaml", "name: changed\n"});
+  EXPECT_EQ(names(usable), (std::vector<std::string>{"changed", "other"}));
 }
 
 }  // namespace
