@@ -136,17 +136,25 @@ TEST(Manual, NamesEveryKey) {
   EXPECT_NE(host_keys_as_man().find(".B kthread_priorities.rcuc"), std::string::npos);
 }
 
-TEST(Template, LoadsAndHasTheCpusetGiven) {
-  const auto loaded = load_text(template_profile("line3", "4-6"), "line3.yaml");
+TEST(Template, LoadsAndHasWhatIsGiven) {
+  const auto loaded =
+      load_text(template_profile("line3", {{"cpuset", {"4-6", {"three CPUs"}}},
+                                           {"rt", {"true", {}}},
+                                           {"memory.size", {"2GiB", {}}},
+                                           {"realtime.emulator.priority", {"0", {}}},
+                                           {"disks", {"[{path: a.qcow2}]", {}}}}),
+                "line3.yaml");
   ASSERT_TRUE(loaded) << told(loaded.problems());
   EXPECT_EQ(loaded->front().name, "line3");
   EXPECT_TRUE(loaded->front().rt);
   EXPECT_EQ(loaded->front().cpuset.set, CpuSet::range(4, 6));
+  EXPECT_EQ(loaded->front().memory.size, gib(2));
+  EXPECT_EQ(loaded->front().disks.size(), 1U);
 }
 
 TEST(Template, WithoutItsCommentSignsIsAProfileOfDefaults) {
   std::string text;
-  const std::string commented = template_profile("line3", "");
+  const std::string commented = template_profile("line3", {});
   for (const std::string_view line : lines_of(commented)) {
     const bool is_remark = line.starts_with("# ") && !line.starts_with("#  ");
     text += std::string(line.starts_with("#") && !is_remark ? line.substr(1) : line) + "\n";
