@@ -197,6 +197,24 @@ void take_numatune(const Element& domain, Draft& draft) {
   }
 }
 
+/// An iothread beside the emulator's threads, outside the vCPUs' CPUs, is cpuset: emulator.
+void settle_iothreads(Draft& draft) {
+  Node* threads = draft.document.find("iothreads");
+  const Node* cpuset = draft.document.find("cpuset");
+  if (threads == nullptr) return;
+  const auto own = cpuset != nullptr ? cpus_of(cpuset->text) : std::nullopt;
+  for (Node& thread : threads->items) {
+    const Node* pinned = thread.find("cpuset");
+    const auto cpus = pinned != nullptr ? cpus_of(pinned->text) : std::nullopt;
+    if (!cpus || (own && (*cpus - *own).empty())) continue;
+    draft.warn("imported-mapped", "iothreads",
+               fmt::format("{} was pinned to {}, which is not among the vCPUs' CPUs; it runs where "
+                           "the emulator's threads do",
+                           thread.find("name")->text, cpus->list()));
+    thread.at("cpuset") = Node::string("emulator");
+  }
+}
+
 }  // namespace
 
 void take_placement(const Element& domain, Draft& draft) {
@@ -204,6 +222,7 @@ void take_placement(const Element& domain, Draft& draft) {
   take_vcpu_scheds(tune, draft);
   take_emulator_sched(tune, draft);
   take_cpusets(domain, tune, draft);
+  settle_iothreads(draft);
   take_cache(tune, draft);
   take_numatune(domain, draft);
   if (draft.rt && !draft.locked)

@@ -222,6 +222,25 @@ TEST(MultiCpuPins, AreApproximatedAloud) {
   EXPECT_EQ(profile_of(imported).cpuset.set, CpuSet::range(1, 4));
 }
 
+TEST(AnIothreadOutsideTheVcpusCpus, RunsWithTheEmulator) {
+  const Imported imported = domain(
+      "<iothreads>1</iothreads><cputune><vcpupin vcpu='0' cpuset='4'/><emulatorpin cpuset='2-3'/>"
+      "<iothreadpin iothread='1' cpuset='3'/></cputune>");
+  const Profile vm = profile_of(imported);
+  ASSERT_EQ(vm.iothreads.size(), 1U);
+  EXPECT_FALSE(vm.iothreads[0].cpuset);
+  EXPECT_NE(told(imported.problems).find("io1 was pinned to 3"), std::string::npos);
+}
+
+TEST(ADomainWithEverything, LoadsAndTellsTheRest) {
+  const Imported imported = from_file("everything.xml");
+  const Profile vm = profile_of(imported);
+  EXPECT_EQ(vm.disks.size(), 3U);
+  EXPECT_EQ(vm.networks.size(), 5U);
+  EXPECT_EQ(vm.pci, (std::vector<std::string>{"0000:03:10.2", "0000:06:00.0"}));
+  EXPECT_EQ(imported.not_carried.size(), 37U);
+}
+
 TEST(AVcpuCpuset, BecomesTheCpuset) {
   EXPECT_EQ(profile_of(domain("<vcpu cpuset='1-4,^2'>1</vcpu>")).cpuset.set, (CpuSet{1, 3, 4}));
 }
