@@ -19,18 +19,9 @@ bool ends_document(std::string_view line) {
          (line.size() == 3 || line[3] == ' ' || line[3] == '\r' || line[3] == '\t');
 }
 
-/// "disks[0]: a.img" says what "disks[0].path" would.
 std::optional<Place> place_in_text(const Profile& profile, const std::string& key) {
-  const auto exact = profile.places.find(key);
-  if (exact != profile.places.end()) return exact->second;
-  const auto section = profile.places.find(key.substr(0, key.rfind('.')));
-  const bool is_short = section != profile.places.end() && key.rfind('.') != std::string::npos &&
-                        key[key.rfind('.') - 1] == ']';
-  if (!is_short) return std::nullopt;
-  const auto below = profile.places.upper_bound(section->first);
-  const bool is_map =
-      below != profile.places.end() && below->first.starts_with(section->first + ".");
-  return is_map ? std::nullopt : std::optional(section->second);
+  const auto found = profile.places.find(key);
+  return found != profile.places.end() ? std::optional(found->second) : std::nullopt;
 }
 
 struct Span {

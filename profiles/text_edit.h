@@ -19,7 +19,7 @@ std::string document_text(std::string_view text, int line);
 Checked<std::string> with_values(std::string_view text, const Profile& profile,
                                  const std::map<std::string, std::string>& values);
 
-/// Whether the key, or the item whose short form it is, stands in the file.
+/// Whether the key stands in the file.
 bool is_written(const Profile& profile, const std::string& key);
 
 }  // namespace kvmrt::profiles
