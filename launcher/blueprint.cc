@@ -9,6 +9,7 @@
 #include "launcher/devices_lock.h"
 #include "launcher/machine_probe.h"
 #include "launcher/planning.h"
+#include "launcher/several.h"
 #include "launcher/state_folder.h"
 #include "profiles/host_file.h"
 #include "profiles/load.h"
@@ -50,17 +51,6 @@ Profile only_one(std::vector<Profile> profiles, const std::string& path) {
       fmt::format("name one: kvmrt-launch -f {} NAME", path))});
 }
 
-/// The other profiles of the folder, for warnings; broken ones are no concern of this VM's start.
-std::vector<partition::VmRequest> configured(const std::string& config) {
-  std::error_code ignored;
-  if (!fs::exists(config, ignored)) return {};
-  std::vector<partition::VmRequest> requests;
-  const auto all = profiles::load(config);
-  if (!all) return requests;
-  for (const Profile& profile : *all) requests.push_back(profiles::request_of(profile, true));
-  return requests;
-}
-
 void append(Problems& problems, Problems more) {
   for (Problem& one : more) problems.push_back(std::move(one));
 }
@@ -71,11 +61,12 @@ Accelerator accelerator_of(const std::string& wanted, Blueprint& made) {
   return chosen ? chosen.value() : Accelerator::kvm;
 }
 
-void plan_cpus(Blueprint& made, const CommonOptions& common) {
+void plan_cpus(Blueprint& made, const CommonOptions& common,
+               std::vector<partition::VmRequest> configured) {
   const bool asks = made.request.rt || !made.profile.pci.empty();
   partition::PlanningInput input = planning_input(
       common, made.policy, made.profile.pci, Devices::named, asks ? Facts::wanted : Facts::none);
-  input.configured = configured(common.config);
+  input.configured = std::move(configured);
   partition::PlanResult result = partition::plan(input, made.request);
   made.plan = std::move(result.plan);
   made.topology = std::move(input.topology);
@@ -116,18 +107,15 @@ QemuInvocation invocation_of(const Blueprint& made, const BlueprintOptions& opti
 
 Profile find_profile(const std::string& wanted, const CommonOptions& common) {
   if (is_path(wanted)) return only_one(required(profiles::load_file(wanted, common.set)), wanted);
-  auto all = required(profiles::load(common.config));
-  for (Profile& profile : all) {
-    if (profile.name != wanted) continue;
-    if (common.set.empty()) return std::move(profile);
-    // Overrides are part of the file's reading, so that their errors have places too.
-    for (Profile& again : required(profiles::load_file(profile.place.file, common.set)))
-      if (again.name == wanted) return again;
-  }
-  throw Refused({problem(
-      "no-such-vm",
-      fmt::format("no VM named {} in {} (there: {})", wanted, common.config, names_of(all)),
-      "-f PATH names another folder; a profile file is given by its path")});
+  const profiles::Usable all = profiles::load_usable(common.config);
+  const Chosen found = chosen_profiles(all, {wanted}, common.config);
+  if (found.profiles.empty()) throw Refused(found.problems);
+  if (common.set.empty()) return found.profiles.front();
+  // Overrides are part of the file's reading, so that their errors have places too.
+  for (Profile& again :
+       required(profiles::load_file(found.profiles.front().place.file, common.set)))
+    if (again.name == wanted) return std::move(again);
+  throw Refused({problem("no-such-vm", fmt::format("--set gave {} another name", wanted), "")});
 }
 
 std::string host_file_of(const std::string& config) {
@@ -142,21 +130,34 @@ partition::HostPolicy load_policy(const CommonOptions& common) {
   return required(profiles::load_host_file(host_file_of(common.config)));
 }
 
-Blueprint make_blueprint(const BlueprintOptions& options) {
-  return make_blueprint(find_profile(options.profile, options.common), options);
+Neighbourhood neighbourhood(const profiles::Usable& all, const CommonOptions& common) {
+  Neighbourhood around{load_policy(common), {}};
+  for (const Profile& profile : all.profiles)
+    around.configured.push_back(profiles::request_of(profile, true));
+  return around;
 }
 
-Blueprint make_blueprint(Profile profile, const BlueprintOptions& options) {
+Blueprint make_blueprint(const BlueprintOptions& options) {
+  Profile profile = find_profile(options.profile, options.common);
+  std::error_code ignored;
+  profiles::Usable others;
+  if (fs::exists(options.common.config, ignored))
+    others = profiles::load_usable(options.common.config);
+  return make_blueprint(std::move(profile), options, neighbourhood(others, options.common));
+}
+
+Blueprint make_blueprint(Profile profile, const BlueprintOptions& options,
+                         const Neighbourhood& around) {
   Blueprint made;
   made.profile = std::move(profile);
-  made.policy = load_policy(options.common);
+  made.policy = around.policy;
   if (!options.accelerator.empty()) made.profile.qemu.accel = options.accelerator;
   append(made.problems, profiles::unbuilt(made.profile));
   append(made.problems, check_devices(made.profile));
   made.accelerator = accelerator_of(made.profile.qemu.accel, made);
   const bool kvm = made.accelerator == Accelerator::kvm;
   made.request = profiles::request_of(made.profile, kvm);
-  plan_cpus(made, options.common);
+  plan_cpus(made, options.common, around.configured);
   if (!has_error(made.problems)) made.invocation = invocation_of(made, options);
   append(made.problems, check_image_locks(made.invocation.handovers));
   if (options.common.input.empty() && !has_error(made.problems)) {

@@ -16,6 +16,7 @@
 #include "partition/planner.h"
 #include "partition/policy.h"
 #include "partition/topology.h"
+#include "profiles/load.h"
 #include "profiles/profile.h"
 
 namespace kvmrt::launcher {
@@ -53,7 +54,20 @@ std::string host_file_of(const std::string& config);
 /// Throws Refused for a profile that cannot be read, SystemError for a host that cannot be looked
 /// at; all else that is wrong stands in `problems`.
 Blueprint make_blueprint(const BlueprintOptions& options);
-/// The same for a profile that was read already; `options.profile` is not looked at.
-Blueprint make_blueprint(profiles::Profile profile, const BlueprintOptions& options);
+
+/// What stands around a VM: the host file and the other profiles, for warnings and `auto`. Broken
+/// ones are no concern of this VM's start.
+struct Neighbourhood {
+  partition::HostPolicy policy;
+  std::vector<partition::VmRequest> configured;
+};
+
+/// Throws Refused for a host file that cannot be read.
+Neighbourhood neighbourhood(const profiles::Usable& all, const CommonOptions& common);
+
+/// The same for a profile that was read already, with all others; `options.profile` is not looked
+/// at.
+Blueprint make_blueprint(profiles::Profile profile, const BlueprintOptions& options,
+                         const Neighbourhood& around);
 
 }  // namespace kvmrt::launcher

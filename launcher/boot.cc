@@ -12,6 +12,7 @@
 #include "launcher/detach.h"
 #include "launcher/launch.h"
 #include "launcher/log.h"
+#include "launcher/progress.h"
 #include "launcher/several.h"
 #include "launcher/unit.h"
 #include "launcher/vm_state.h"
@@ -46,24 +47,39 @@ void print_problems(const Problems& problems) {
   for (const Problem& problem : problems) log(Level::info, to_string(problem));
 }
 
+void refuse(const std::string& vm, std::vector<int>& codes) {
+  fmt::print("{}: refused\n", vm);
+  codes.push_back(static_cast<int>(ExitCode::refused));
+}
+
+/// What is wrong with the files themselves: a broken one costs its own VMs only.
+void report_broken(const Chosen& chosen, std::vector<int>& codes) {
+  print_problems(chosen.problems);
+  for (const std::string& vm : chosen.broken) refuse(vm, codes);
+  // A file that is no YAML at all has no names to refuse.
+  if (has_error(chosen.problems)) codes.push_back(static_cast<int>(ExitCode::refused));
+}
+
 /// Blueprints of all VMs that can start; the others get their exit code at once.
 std::vector<Start> prepare(const BootOptions& options, std::vector<int>& codes) {
+  const profiles::Usable all = profiles::load_usable(options.common.config);
+  Chosen chosen = chosen_profiles(all, options.names, options.common.config);
+  report_broken(chosen, codes);
+  const Neighbourhood around = neighbourhood(all, options.common);
+  BlueprintOptions how;
+  how.common = options.common;
   std::vector<Start> starts;
-  for (profiles::Profile& profile : chosen_profiles(options.common, options.names)) {
+  for (profiles::Profile& profile : chosen.profiles) {
     if (runs_already(profile.name)) {
       fmt::print("{}: runs already\n", profile.name);
       continue;
     }
-    BlueprintOptions how;
-    how.common = options.common;
-    Blueprint blueprint = make_blueprint(std::move(profile), how);
+    Blueprint blueprint = make_blueprint(std::move(profile), how, around);
     print_problems(blueprint.problems);
-    if (has_error(blueprint.problems)) {
-      fmt::print("{}: refused\n", blueprint.profile.name);
-      codes.push_back(static_cast<int>(ExitCode::refused));
-      continue;
-    }
-    starts.push_back(Start{std::move(blueprint), {}, {}, Clock::now(), {}});
+    if (has_error(blueprint.problems))
+      refuse(blueprint.profile.name, codes);
+    else
+      starts.push_back(Start{std::move(blueprint), {}, {}, Clock::now(), {}});
   }
   return starts;
 }
@@ -80,9 +96,8 @@ bool take_all(partition::Keeper& keeper, const std::vector<Start>& starts) {
   return taken.ok();
 }
 
-void begin(Start& start, const BootOptions& options) {
-  fmt::print("{}: starting\n", start.name());
-  std::fflush(stdout);
+void begin(Start& start, const BootOptions& options, Progress& progress) {
+  progress.line(fmt::format("{}: starting", start.name()));
   if (by_systemd(options.common.config)) {
     start.unit.emplace(start.name());
     return;
@@ -92,29 +107,32 @@ void begin(Start& start, const BootOptions& options) {
   set_log("kvmrt-boot", options.common.verbose);
 }
 
-void report(Start& start) {
+void report(Start& start, Progress& progress) {
   start.code = start.outcome();
   const auto took = std::chrono::duration<double>(Clock::now() - start.since).count();
   if (*start.code == 0)
-    fmt::print("{}: running ({:.1f} s)\n", start.name(), took);
+    progress.line(fmt::format("{}: running ({:.1f} s)", start.name(), took));
   else
-    fmt::print("{}: failed, exit code {} ({:.1f} s)\n", start.name(), *start.code, took);
-  std::fflush(stdout);
+    progress.line(fmt::format("{}: failed, exit code {} ({:.1f} s){}", start.name(), *start.code,
+                              took, start.unit ? "; see journalctl -u kvmrt@" + start.name() : ""));
 }
 
-void wait_for_all(std::vector<Start>& starts) {
+void wait_for_all(std::vector<Start>& starts, Progress& progress) {
   while (true) {
     std::vector<pollfd> waiting;
     std::vector<Start*> of;
+    std::vector<std::string> names;
     for (Start& start : starts) {
       if (start.code) continue;
       waiting.push_back({start.fd(), POLLIN, 0});
       of.push_back(&start);
+      names.push_back(start.name());
     }
     if (waiting.empty()) return;
-    if (::poll(waiting.data(), waiting.size(), -1) < 0) continue;
+    progress.waiting_for(names);
+    if (::poll(waiting.data(), waiting.size(), progress.patience()) < 0) continue;
     for (std::size_t i = 0; i < waiting.size(); ++i)
-      if (waiting[i].revents != 0) report(*of[i]);
+      if (waiting[i].revents != 0) report(*of[i], progress);
   }
 }
 
@@ -140,11 +158,12 @@ int boot(const BootOptions& options) {
   partition::Keeper keeper(partition::this_host(), state_root());
   const bool together = take_all(keeper, starts);
   if (!together) log(Level::info, "these VMs cannot all have their CPUs; starting them one by one");
+  Progress progress;
   for (Start& start : starts) {
-    begin(start, options);
-    if (!together) report(start);
+    begin(start, options, progress);
+    if (!together) report(start, progress);
   }
-  wait_for_all(starts);
+  wait_for_all(starts, progress);
   drop_unused(keeper, starts);
   for (const Start& start : starts) codes.push_back(*start.code);
   return worst_of(codes);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 // kvmrt import: profiles out of libvirt domain XML and kvmrt.cfg.
-#include <algorithm>
-#include <filesystem>
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
@@ -9,8 +7,8 @@
 
 #include "base/error.h"
 #include "launcher/commands.h"
+#include "launcher/configured.h"
 #include "launcher/import_report.h"
-#include "launcher/planning.h"
 #include "launcher/problem_json.h"
 #include "profiles/import_run.h"
 
@@ -24,21 +22,15 @@ constexpr const char* kExample =
     "Exit status: 0 done, 3 when a source gave no profile.";
 
 /// The combination's problems, as validate-config shows them, of the VMs that changed.
-Problems problems_of(const CommonOptions& common,
-                     const std::vector<profiles::ImportResult>& results) {
+Problems problems_of_changed(const CommonOptions& common,
+                             const std::vector<profiles::ImportResult>& results) {
+  using Outcome = profiles::ImportResult::Outcome;
   std::vector<std::string> changed;
   for (const profiles::ImportResult& result : results) {
-    const auto outcome = result.outcome;
-    if (outcome == profiles::ImportResult::Outcome::created ||
-        outcome == profiles::ImportResult::Outcome::updated)
+    if (result.outcome == Outcome::created || result.outcome == Outcome::updated)
       changed.push_back(result.name);
   }
-  if (changed.empty()) return {};
-  Problems problems = plan_configuration(common).problems;
-  std::erase_if(problems, [&](const Problem& problem) {
-    return std::find(changed.begin(), changed.end(), problem.vm) == changed.end();
-  });
-  return problems;
+  return problems_of(common, changed);
 }
 
 void print(const CommonOptions& common, const std::vector<profiles::ImportResult>& results,
@@ -71,13 +63,9 @@ int cmd_import(int argc, char** argv) {
   add_json_option(app, common);
   add_verbose_option(app, common);
   if (const auto code = parse_options(app, argc, argv, kExample)) return *code;
-  if (std::filesystem::is_regular_file(common.config)) {
-    fmt::print(stderr, "{}: -f: {} is a file; an import needs a folder\n", argv[0], common.config);
-    return static_cast<int>(ExitCode::usage);
-  }
-  request.folder = common.config;
+  request.folder = profile_folder(common);
   const auto results = profiles::run_import(request);
-  print(common, results, request.dry_run ? Problems() : problems_of(common, results));
+  print(common, results, request.dry_run ? Problems() : problems_of_changed(common, results));
   return static_cast<int>(profiles::any_failed(results) ? ExitCode::refused : ExitCode::done);
 }
 

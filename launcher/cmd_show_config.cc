@@ -76,23 +76,6 @@ void print_text(const Configuration& all, const ConfiguredVm& vm) {
     fmt::print(stderr, "{}\n", to_string(problem));
 }
 
-std::vector<const ConfiguredVm*> chosen(const Configuration& all,
-                                        const std::vector<std::string>& names) {
-  std::vector<const ConfiguredVm*> vms;
-  for (const ConfiguredVm& vm : all.vms) {
-    if (names.empty() || std::find(names.begin(), names.end(), vm.profile.name) != names.end())
-      vms.push_back(&vm);
-  }
-  for (const std::string& name : names) {
-    const bool found = std::any_of(vms.begin(), vms.end(),
-                                   [&](const auto* vm) { return vm->profile.name == name; });
-    if (!found)
-      throw Refused(
-          {{Severity::error, "no-such-vm", name, "", "no profile has this name", "", {}}});
-  }
-  return vms;
-}
-
 }  // namespace
 
 int cmd_show_config(int argc, char** argv) {
@@ -108,9 +91,10 @@ int cmd_show_config(int argc, char** argv) {
   if (const auto code = parse_options(app, argc, argv, kExample)) return *code;
   const Configuration all = plan_configuration(common);
   if (all.vms.empty() && has_error(all.problems)) throw Refused(all.problems);
+  for (const Problem& problem : all.unusable) fmt::print(stderr, "{}\n", to_string(problem));
   ordered_json list = ordered_json::array();
   bool first = true;
-  for (const ConfiguredVm* vm : chosen(all, names)) {
+  for (const ConfiguredVm* vm : chosen_vms(all, names, common.config)) {
     if (common.json) {
       list.push_back(vm_json(all, *vm, common.input.empty()));
       continue;

@@ -58,7 +58,9 @@ void clear_screen() {
 }
 
 void print_once(const Options& options) {
-  const auto vms = gather_stat(options.common, options.names, options.threads);
+  Problems problems;
+  const auto vms = gather_stat(options.common, options.names, options.threads, &problems);
+  for (const Problem& problem : problems) fmt::print(stderr, "{}\n", to_string(problem));
   if (options.metrics) return show(stat_metrics(vms));
   show(options.common.json ? stat_json(vms, options.threads) : stat_table(vms, options.threads));
 }

@@ -25,18 +25,6 @@ void keep_named(Problems& problems, const std::vector<std::string>& names) {
   });
 }
 
-void refuse_unknown(const Configuration& all, const std::vector<std::string>& names) {
-  Problems unknown;
-  for (const std::string& name : names) {
-    const bool found = std::any_of(all.vms.begin(), all.vms.end(),
-                                   [&](const ConfiguredVm& vm) { return vm.profile.name == name; });
-    if (!found && !has_error(all.problems))
-      unknown.push_back(
-          {Severity::error, "no-such-vm", name, "", "no profile has this name", "", {}});
-  }
-  if (!unknown.empty()) throw Refused(std::move(unknown));
-}
-
 std::string counted(std::size_t number, const char* what) {
   return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
@@ -65,7 +53,7 @@ int cmd_validate_config(int argc, char** argv) {
   add_verbose_option(app, common);
   if (const auto code = parse_options(app, argc, argv, kExample)) return *code;
   Configuration all = plan_configuration(common);
-  refuse_unknown(all, names);
+  if (all.unusable.empty()) (void)chosen_vms(all, names, common.config);
   keep_named(all.problems, names);
   if (common.json)
     fmt::print("{}", json_text({{"problems", problems_json(all.problems)}}));

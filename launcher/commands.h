@@ -18,7 +18,10 @@ struct Command {
 
 // argv[0] is the full name to use in messages ("kvmrt-launch").
 int cmd_boot(int argc, char** argv);
+int cmd_clone(int argc, char** argv);
 int cmd_cpu_topology(int argc, char** argv);
+int cmd_create(int argc, char** argv);
+int cmd_edit_config(int argc, char** argv);
 int cmd_import(int argc, char** argv);
 int cmd_launch(int argc, char** argv);
 int cmd_recover(int argc, char** argv);
@@ -26,6 +29,7 @@ int cmd_show_config(int argc, char** argv);
 int cmd_shutdown(int argc, char** argv);
 int cmd_siblings(int argc, char** argv);
 int cmd_stat(int argc, char** argv);
+int cmd_sync_config(int argc, char** argv);
 int cmd_validate_config(int argc, char** argv);
 int cmd_validate_host(int argc, char** argv);
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "launcher/planning.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/error.h"
 #include "launcher/blueprint.h"
 #include "launcher/devices_check.h"
+#include "launcher/several.h"
 #include "launcher/state_folder.h"
 #include "partition/keeper.h"
 #include "partition/probe.h"
@@ -91,13 +93,18 @@ partition::PlanningInput planning_input(const CommonOptions& options, partition:
 }
 
 Configuration plan_configuration(const CommonOptions& options) {
+  return plan_configuration(options, profiles::load_usable(options.config, options.set));
+}
+
+Configuration plan_configuration(const CommonOptions& options, profiles::Usable usable) {
   Configuration made;
-  auto loaded = profiles::load(options.config, options.set);
-  append(made.problems, loaded.problems());
+  std::copy_if(usable.problems.begin(), usable.problems.end(), std::back_inserter(made.unusable),
+               [](const Problem& problem) { return problem.severity == Severity::error; });
+  append(made.problems, std::move(usable.problems));
   auto policy = profiles::load_host_file(host_file_of(options.config));
   append(made.problems, policy.problems());
-  if (!loaded || !policy) return made;
-  for (profiles::Profile& profile : loaded.value()) add_vm(made, std::move(profile), options);
+  if (!policy) return made;
+  for (profiles::Profile& profile : usable.profiles) add_vm(made, std::move(profile), options);
   std::vector<std::string> devices;
   for (const ConfiguredVm& vm : made.vms)
     devices.insert(devices.end(), vm.profile.pci.begin(), vm.profile.pci.end());
@@ -110,6 +117,13 @@ Configuration plan_configuration(const CommonOptions& options) {
   append(made.problems, std::move(planned.problems));
   locate_all(made.problems, made.vms);
   return made;
+}
+
+std::vector<const ConfiguredVm*> chosen_vms(const Configuration& all,
+                                            const std::vector<std::string>& names,
+                                            const std::string& where) {
+  return chosen(
+      all.vms, names, [](const ConfiguredVm& vm) { return vm.profile.name; }, where);
 }
 
 }  // namespace kvmrt::launcher

@@ -9,6 +9,7 @@
 #include "launcher/accelerator.h"
 #include "launcher/options.h"
 #include "partition/planner.h"
+#include "profiles/load.h"
 #include "profiles/profile.h"
 
 namespace kvmrt::launcher {
@@ -23,6 +24,7 @@ struct Configuration {
   std::vector<ConfiguredVm> vms;
   partition::PlanningInput input;
   Problems problems;  ///< of files, keys, and the plan, with their places
+  Problems unusable;  ///< those of them that cost a VM its place in `vms`
 };
 
 enum class Devices { named, all };
@@ -37,8 +39,15 @@ partition::PlanningInput planning_input(const CommonOptions& options, partition:
                                         const std::vector<std::string>& named, Devices devices,
                                         Facts facts = Facts::wanted);
 
-/// Profiles of -f and the host file beside them, planned together. What cannot be read stands in
-/// `problems`; then there are no VMs.
+/// Profiles of -f and the host file beside them, planned together. A profile that cannot be read
+/// stands in `problems` and not in `vms`; without a readable host file there are no VMs.
 Configuration plan_configuration(const CommonOptions& options);
+/// The same with profiles that were read already.
+Configuration plan_configuration(const CommonOptions& options, profiles::Usable usable);
+
+/// The VMs with these names, all when there are none. Throws Refused (no-such-vm).
+std::vector<const ConfiguredVm*> chosen_vms(const Configuration& all,
+                                            const std::vector<std::string>& names,
+                                            const std::string& where);
 
 }  // namespace kvmrt::launcher

@@ -2,23 +2,10 @@
 #include "launcher/several.h"
 
 #include <algorithm>
-#include <fmt/core.h>
-
-#include "profiles/load.h"
+#include <fmt/format.h>
+#include <iterator>
 
 namespace kvmrt::launcher {
-namespace {
-
-Problem unknown_vm(const std::string& name, const std::string& config) {
-  Problem problem;
-  problem.code = "no-such-vm";
-  problem.message = fmt::format("no VM named {} in {}", name, config);
-  problem.hint = "kvmrt-stat lists those that are configured";
-  return problem;
-}
-
-}  // namespace
-
 int worst_of(const std::vector<int>& codes) {
   for (const ExitCode first : {ExitCode::not_restored, ExitCode::failed}) {
     if (std::find(codes.begin(), codes.end(), static_cast<int>(first)) != codes.end())
@@ -27,27 +14,52 @@ int worst_of(const std::vector<int>& codes) {
   return codes.empty() ? 0 : *std::max_element(codes.begin(), codes.end());
 }
 
-std::vector<profiles::Profile> chosen_profiles(const CommonOptions& common,
-                                               const std::vector<std::string>& names) {
-  auto all = profiles::load(common.config, common.set);
-  if (!all) throw Refused(all.problems());
-  std::vector<profiles::Profile> chosen;
+Problem no_such_vm(const std::string& name, const std::string& where,
+                   const std::vector<std::string>& there) {
+  Problem problem;
+  problem.code = "no-such-vm";
+  problem.vm = name;
+  problem.message = fmt::format("no VM named {} in {} (there: {})", name, where,
+                                there.empty() ? "none" : fmt::format("{}", fmt::join(there, ", ")));
+  problem.hint = "-f PATH names another folder or file of profiles";
+  return problem;
+}
+
+Chosen chosen_profiles(const profiles::Usable& all, const std::vector<std::string>& names,
+                       const std::string& where) {
+  Chosen made;
   if (names.empty()) {
-    std::copy_if(all->begin(), all->end(), std::back_inserter(chosen),
+    std::copy_if(all.profiles.begin(), all.profiles.end(), std::back_inserter(made.profiles),
                  [](const profiles::Profile& p) { return p.autostart; });
-    return chosen;
+    made.broken = all.broken;
+    made.problems = all.problems;
+    return made;
   }
-  Problems unknown;
+  std::vector<std::string> sound;
   for (const std::string& name : names) {
-    const auto found = std::find_if(all->begin(), all->end(),
-                                    [&](const profiles::Profile& p) { return p.name == name; });
-    if (found == all->end())
-      unknown.push_back(unknown_vm(name, common.config));
+    if (std::find(all.broken.begin(), all.broken.end(), name) == all.broken.end())
+      sound.push_back(name);
     else
-      chosen.push_back(*found);
+      made.broken.push_back(name);
   }
-  if (!unknown.empty()) throw Refused(unknown);
-  return chosen;
+  try {
+    if (!sound.empty())
+      for (const profiles::Profile* profile : chosen(
+               all.profiles, sound, [](const auto& p) { return p.name; }, where))
+        made.profiles.push_back(*profile);
+  } catch (const Refused& refused) {
+    // The name may stand in a file that is no YAML; then that is what to say first.
+    Problems problems = all.problems;
+    problems.insert(problems.end(), refused.problems().begin(), refused.problems().end());
+    throw Refused(std::move(problems));
+  }
+  const auto concerns = [&](const Problem& problem) {
+    return problem.vm.empty() ? !made.broken.empty()
+                              : std::find(names.begin(), names.end(), problem.vm) != names.end();
+  };
+  std::copy_if(all.problems.begin(), all.problems.end(), std::back_inserter(made.problems),
+               concerns);
+  return made;
 }
 
 }  // namespace kvmrt::launcher

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "launcher/launch.h"
 #include "launcher/log.h"
+#include "launcher/progress.h"
 #include "launcher/several.h"
 #include "launcher/stat.h"
 
@@ -76,50 +77,52 @@ int code_of(const Stop& stop) {
   return state && state->exit_code ? *state->exit_code : 0;
 }
 
-int report(Stop& stop) {
+int report(Stop& stop, Progress& progress) {
   stop.ended = true;
   const int code = code_of(stop);
   const double took = std::chrono::duration<double>(Clock::now() - stop.since).count();
   const auto state = read_state(vm_folder(stop.name));
-  fmt::print("{}: stopped ({:.1f} s){}\n", stop.name, took,
-             state && !state->message.empty() ? ", " + state->message : "");
-  std::fflush(stdout);
+  progress.line(fmt::format("{}: stopped ({:.1f} s){}", stop.name, took,
+                            state && !state->message.empty() ? ", " + state->message : ""));
   return code;
 }
 
-void wait_for_all(std::vector<Stop>& stops, std::vector<int>& codes) {
+void wait_for_all(std::vector<Stop>& stops, std::vector<int>& codes, Progress& progress) {
   while (true) {
     std::vector<pollfd> waiting;
     std::vector<Stop*> of;
+    std::vector<std::string> names;
     for (Stop& stop : stops) {
       if (stop.ended) continue;
       waiting.push_back({stop.supervisor.get(), POLLIN, 0});
       of.push_back(&stop);
+      names.push_back(stop.name);
     }
     if (waiting.empty()) return;
-    if (::poll(waiting.data(), waiting.size(), -1) < 0) continue;
+    progress.waiting_for(names);
+    if (::poll(waiting.data(), waiting.size(), progress.patience()) < 0) continue;
     for (std::size_t i = 0; i < waiting.size(); ++i)
-      if (waiting[i].revents != 0) codes.push_back(report(*of[i]));
+      if (waiting[i].revents != 0) codes.push_back(report(*of[i], progress));
   }
 }
 
 }  // namespace
 
 int shut_down(const ShutdownOptions& options) {
+  Progress progress;
   std::vector<Stop> stops;
   for (const VmStat& vm : gather_stat(options.common, options.names, false)) {
     if (!running(vm)) {
       if (!options.names.empty()) fmt::print("{}: not running\n", vm.state.name);
       continue;
     }
-    fmt::print("{}: stopping\n", vm.state.name);
-    std::fflush(stdout);
+    progress.line(fmt::format("{}: stopping", vm.state.name));
     stops.push_back(vm.supervised ? ask_supervisor(vm, options.force)
                                   : adopt_and_stop(vm, options));
   }
   if (stops.empty() && options.names.empty()) fmt::print("nothing runs\n");
   std::vector<int> codes;
-  wait_for_all(stops, codes);
+  wait_for_all(stops, codes, progress);
   return worst_of(codes);
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "launcher/guest.h"
 #include "launcher/proof.h"
+#include "launcher/several.h"
 #include "profiles/load.h"
 
 namespace kvmrt::launcher {
@@ -64,13 +65,15 @@ VmStat stat_of(VmState state, bool with_threads) {
   return stat;
 }
 
-std::map<std::string, VmStat> all_stats(const CommonOptions& common, bool with_threads) {
+std::map<std::string, VmStat> all_stats(const CommonOptions& common, bool with_threads,
+                                        Problems* problems) {
   std::map<std::string, VmStat> stats;
   std::error_code ignored;
   if (std::filesystem::exists(common.config, ignored)) {
-    const auto loaded = profiles::load(common.config);
-    if (!loaded) throw Refused(loaded.problems());
-    for (const profiles::Profile& profile : *loaded) stats[profile.name] = configured_only(profile);
+    const profiles::Usable all = profiles::load_usable(common.config);
+    for (const profiles::Profile& profile : all.profiles)
+      stats[profile.name] = configured_only(profile);
+    if (problems != nullptr) *problems = all.problems;
   }
   for (const std::string& name : vm_names()) {
     if (auto state = present_state(vm_folder(name)))
@@ -79,30 +82,19 @@ std::map<std::string, VmStat> all_stats(const CommonOptions& common, bool with_t
   return stats;
 }
 
-[[noreturn]] void no_such_vm(const std::string& name, const CommonOptions& common) {
-  Problem unknown;
-  unknown.code = "no-such-vm";
-  unknown.message =
-      fmt::format("no VM named {}: neither configured in {} nor running", name, common.config);
-  throw Refused({unknown});
-}
-
 }  // namespace
 
 std::vector<VmStat> gather_stat(const CommonOptions& common, const std::vector<std::string>& names,
-                                bool with_threads) {
-  auto all = all_stats(common, with_threads);
-  std::vector<VmStat> chosen;
-  if (names.empty()) {
-    for (auto& [name, stat] : all) chosen.push_back(std::move(stat));
-    return chosen;
-  }
-  for (const std::string& name : names) {
-    const auto found = all.find(name);
-    if (found == all.end()) no_such_vm(name, common);
-    chosen.push_back(found->second);
-  }
-  return chosen;
+                                bool with_threads, Problems* problems) {
+  auto all = all_stats(common, with_threads, problems);
+  std::vector<VmStat> list;
+  for (auto& [name, stat] : all) list.push_back(std::move(stat));
+  std::vector<VmStat> wanted;
+  const auto name_of = [](const VmStat& stat) { return stat.state.name; };
+  for (const VmStat* stat :
+       chosen(list, names, name_of, common.config + " nor among those that run"))
+    wanted.push_back(*stat);
+  return wanted;
 }
 
 }  // namespace kvmrt::launcher

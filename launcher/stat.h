@@ -32,9 +32,10 @@ struct VmStat {
 };
 
 /// The VMs of `names` (all when empty): those configured in -f, and those that have a state. Throws
-/// Refused for a name that is neither.
+/// Refused for a name that is neither. Profiles that cannot be read are left out; `problems` gets
+/// what is wrong with them.
 std::vector<VmStat> gather_stat(const CommonOptions& common, const std::vector<std::string>& names,
-                                bool with_threads);
+                                bool with_threads, Problems* problems = nullptr);
 
 std::string stat_table(const std::vector<VmStat>& vms, bool with_threads);
 std::string stat_json(const std::vector<VmStat>& vms, bool with_threads);

@@ -35,11 +35,15 @@ int wait_code(pid_t child) {
 
 }  // namespace
 
+bool is_installed_folder(const std::string& config) {
+  std::error_code ignored;
+  return std::filesystem::weakly_canonical(config, ignored) == std::filesystem::path("/etc/kvmrt");
+}
+
 bool by_systemd(const std::string& config) {
   std::error_code ignored;
   if (!std::filesystem::exists("/run/systemd/system", ignored)) return false;
-  const auto same =
-      std::filesystem::weakly_canonical(config, ignored) == std::filesystem::path("/etc/kvmrt");
+  const bool same = is_installed_folder(config);
   for (const char* folder :
        {"/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/"}) {
     if (same && std::filesystem::exists(std::string(folder) + "kvmrt@.service", ignored))

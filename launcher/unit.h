@@ -9,6 +9,9 @@
 
 namespace kvmrt::launcher {
 
+/// Whether this is /etc/kvmrt, whose profiles the units start.
+bool is_installed_folder(const std::string& config);
+
 /// Whether systemd runs here, has our units, and `config` is the installed folder (/etc/kvmrt),
 /// whose profiles the units start.
 bool by_systemd(const std::string& config);

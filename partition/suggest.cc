@@ -8,9 +8,10 @@
 namespace kvmrt::partition {
 namespace {
 
-VmRequest request_of(int nr_vcpus) {
+VmRequest request_of(int nr_vcpus, EmulatorRequest::Where emulator) {
   VmRequest request;
   request.nr_vcpus = nr_vcpus;
+  request.emulator.where = emulator;
   request.cpuset = Choice<CpuSet>::automatic();
   request.numatune = Choice<NodeSet>::automatic();
   request.rt = request.rt_memory = true;
@@ -40,8 +41,11 @@ std::vector<std::string> reasons_for(const HostTopology& topology, const VmPlan&
   const int caches = selection.cost.llcs;
   const NodeSet nodes = topology.nodes_of(plan.cpuset);
   std::vector<std::string> reasons;
-  reasons.push_back(fmt::format("CPU {} is for the emulator threads, {} for the vCPUs",
-                                plan.emulator_cpus.list(),
+  reasons.push_back(fmt::format("{} {} for the emulator threads, {} for the vCPUs",
+                                plan.emulator_cpus.count() == 1 ? "CPU" : "housekeeping CPUs",
+                                plan.emulator_cpus.count() == 1
+                                    ? plan.emulator_cpus.list() + " is"
+                                    : plan.emulator_cpus.list() + " are",
                                 (plan.cpuset - plan.emulator_cpus).list()));
   reasons.push_back(kinds(topology, plan.cpuset));
   reasons.push_back(selection.cost.nodes == 1
@@ -59,8 +63,9 @@ std::vector<std::string> reasons_for(const HostTopology& topology, const VmPlan&
 
 }  // namespace
 
-Checked<Suggestion> suggest(const PlanningInput& input, int nr_vcpus) {
-  const VmRequest request = request_of(nr_vcpus);
+Checked<Suggestion> suggest(const PlanningInput& input, int nr_vcpus,
+                            EmulatorRequest::Where emulator) {
+  const VmRequest request = request_of(nr_vcpus, emulator);
   const Ground ground(input, Ground::Scope::one_vm);
   std::vector<const Claim*> others;
   for (const Claim& claim : ground.claims) others.push_back(&claim);

@@ -14,7 +14,8 @@ struct Suggestion {
   std::vector<std::string> reasons;  ///< one sentence each, without a full stop
 };
 
-/// For `nr_vcpus` ≥ 1 vCPUs and a CPU for the emulator threads. Problem: auto-no-room.
-Checked<Suggestion> suggest(const PlanningInput& input, int nr_vcpus);
+/// For `nr_vcpus` ≥ 1 vCPUs, and by the rule a CPU for the emulator threads. Problem: auto-no-room.
+Checked<Suggestion> suggest(const PlanningInput& input, int nr_vcpus,
+                            EmulatorRequest::Where emulator = EmulatorRequest::Where::rule);
 
 }  // namespace kvmrt::partition

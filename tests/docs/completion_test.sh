@@ -38,6 +38,9 @@ offers "line-4 line3" kvmrt-stat -f "$scratch" l
 offers "line3" kvmrt show-config -f "$scratch/a.yaml" line3
 offers "a.yaml" kvmrt-launch a
 offers "" kvmrt-recover x
+offers "line-4 line3" kvmrt-edit-config -f "$scratch" l
+offers "" kvmrt-create x
+offers "a.yaml" kvmrt create --disk a
 offers "--suggest" cpu-topology --s
 for link in "$bin"/kvmrt-*; do
   complete -p "${link##*/}" > /dev/null 2>&1 || { echo "completion_test: nothing for ${link##*/}" >&2; failed=1; }

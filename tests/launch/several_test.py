@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 
 import harness
 import host_snapshot
@@ -51,6 +52,33 @@ class SeveralVms(harness.LaunchTest):
         self.assertEqual(booted.returncode, 3, booted.stderr)
         self.assertIn("/nonexistent.rom", booted.stderr)
         self.assertEqual(self.states()["good"], "running")
+
+    def test_a_broken_profile_stops_its_own_vm_only(self):
+        self.a_guest("good")
+        (self.folder / "bad.yaml").write_text("name: bad\nmemroy: 1GiB\n")
+        (self.folder / "worse.yaml").write_text("name: [\n")
+        booted = self.tool("boot")
+        self.assertEqual(booted.returncode, 3, booted.stderr)
+        for text in ("memroy", "worse.yaml"):
+            self.assertIn(text, booted.stderr)
+        self.assertIn("bad: refused", booted.stdout)
+        seen = self.run_tool("stat", "-f", self.folder, "good")
+        self.assertIn("running", seen.stdout)
+        self.assertIn("memroy", seen.stderr)
+        self.assertEqual(self.tool("boot", "bad").returncode, 3)
+        planned = self.tool("launch", "good", "--dry-run")
+        self.assertEqual(planned.returncode, 0, planned.stderr)
+        self.assertEqual(self.tool("shutdown", "--force").returncode, 0)
+        self.assertEqual(set(self.states().values()), {"stopped"})
+
+    def test_a_terminal_shows_whom_boot_waits_for_and_takes_it_back(self):
+        self.a_guest("one")
+        said = subprocess.run(["script", "-qec", f"{harness.BIN}/kvmrt-boot -f {self.folder}", "/dev/null"],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
+                              env=self.environment(TERM="xterm"), check=True).stdout.decode()
+        self.assertIn("waiting for one", said)
+        self.assertIn("\r\x1b[Kone: running", said)
+        self.assertNotIn("waiting", self.tool("shutdown", "--force").stdout)
 
     def test_unknown_names_are_refused(self):
         self.a_guest("one")
