@@ -138,7 +138,7 @@ TEST(Fork, CostsALookOnlyWhereTheKernelCountedOne) {
   ASSERT_TRUE(keeper.acquire({lease_on(*host, "a", 4, 6, 900)}, kPolicy));
   looks = 0;
   ASSERT_TRUE(keeper.release("a").left.empty());
-  EXPECT_EQ(looks, 2) << "before and after";
+  EXPECT_EQ(looks, 3) << "before, after the knobs, and after the masks";
 }
 
 }  // namespace
