@@ -96,6 +96,12 @@ bool take_all(partition::Keeper& keeper, const std::vector<Start>& starts) {
   return taken.ok();
 }
 
+LaunchOptions how_to_launch(const BootOptions& options, const std::string& vm) {
+  BlueprintOptions again;
+  again.common = options.common;
+  return {false, options.common.verbose, launch_arguments(again, vm)};
+}
+
 void begin(Start& start, const BootOptions& options, Progress& progress) {
   progress.line(fmt::format("{}: starting", start.name()));
   if (by_systemd(options.common.config)) {
@@ -103,7 +109,7 @@ void begin(Start& start, const BootOptions& options, Progress& progress) {
     return;
   }
   set_log(fmt::format("kvmrt-launch: {}", start.name()), options.common.verbose);
-  start.supervisor.emplace(start.blueprint, LaunchOptions{false, options.common.verbose});
+  start.supervisor.emplace(start.blueprint, how_to_launch(options, start.name()));
   set_log("kvmrt-boot", options.common.verbose);
 }
 

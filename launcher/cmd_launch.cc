@@ -56,6 +56,12 @@ void print_warnings(const Problems& problems) {
     if (problem.severity == Severity::warning) log(Level::info, to_string(problem));
 }
 
+LaunchOptions how_to_launch(const Options& options) {
+  const BlueprintOptions& blueprint = options.blueprint;
+  return {blueprint.console, blueprint.common.verbose,
+          launch_arguments(blueprint, blueprint.profile)};
+}
+
 }  // namespace
 
 int cmd_launch(int argc, char** argv) {
@@ -72,12 +78,14 @@ int cmd_launch(int argc, char** argv) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   set_log(argv[0], options.blueprint.common.verbose);
+  if (auto left = take_inheritance())
+    return static_cast<int>(resume(options.blueprint, how_to_launch(options), std::move(*left)));
   options.blueprint.dry_run = options.dry_run;
   Blueprint blueprint = make_blueprint(options.blueprint);
   if (options.dry_run) return print_dry_run(blueprint, options.blueprint.common);
   if (!has_error(blueprint.problems)) print_warnings(blueprint.problems);
   set_log(fmt::format("{}: {}", argv[0], blueprint.profile.name), options.blueprint.common.verbose);
-  const LaunchOptions how{options.blueprint.console, options.blueprint.common.verbose};
+  const LaunchOptions how = how_to_launch(options);
   if (options.detach) return launch_detached(std::move(blueprint), how);
   return static_cast<int>(launch(std::move(blueprint), how, {}));
 }

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "launcher/deadman_thread.h"
 #include "qmp/commands.h"
 
 namespace kvmrt::launcher {
@@ -79,6 +80,16 @@ void Guest::place_and_prove(Promotion promotion) {
   if (!wrong.empty()) throw NotAsPlanned(joined(wrong));
 }
 
+awaitable<bool> Guest::note_power_offs() {
+  try {
+    co_await qmp::set_trace_event(monitor_, "qemu_system_shutdown_request", true);
+  } catch (const qmp::QmpError& error) {
+    if (error.kind() != qmp::QmpError::Kind::refused) throw;
+    co_return false;
+  }
+  co_return true;
+}
+
 awaitable<void> Guest::resume() { co_await qmp::cont(monitor_); }
 
 awaitable<void> Guest::restart(Promotion promotion) {
@@ -119,6 +130,11 @@ bool Guest::awaits_recovery_thread() const {
            return setting.thread_class == partition::ThreadClass::helper &&
                   setting.name.starts_with("kvm-nx-lpage");
          });
+}
+
+void Guest::demote() {
+  for (const ThreadSetting& setting : settings_)
+    if (setting.thread_class == partition::ThreadClass::vcpu) make_ordinary(qemu_, setting.tid);
 }
 
 std::string thread_table(const std::vector<ThreadSetting>& settings,

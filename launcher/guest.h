@@ -53,6 +53,10 @@ class Guest {
   /// SystemError.
   void place_and_prove(Promotion promotion);
 
+  /// Has QEMU write a line to its standard error when the guest powers itself off: the run state is
+  /// the same after a reboot, and events are lost while nobody listens. False: this QEMU cannot.
+  boost::asio::awaitable<bool> note_power_offs();
+
   boost::asio::awaitable<void> resume();
 
   /// Resets a guest that came to an end, proves its placement again and resumes it. QEMU's threads
@@ -70,6 +74,10 @@ class Guest {
 
   /// KVM's recovery thread is still to come, or not yet seen.
   [[nodiscard]] bool awaits_recovery_thread() const;
+
+  /// Takes the vCPUs' real-time policy away; their CPUs stay. What fails is left as it is: QEMU may
+  /// be ending.
+  void demote();
 
   /// The threads with what is wanted of each, as found last.
   [[nodiscard]] const std::vector<ThreadSetting>& settings() const { return settings_; }

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "launcher/adopt.h"
 #include "launcher/handover.h"
 #include "launcher/log.h"
 #include "launcher/log_files.h"
@@ -13,7 +14,6 @@
 #include "launcher/supervisor.h"
 #include "partition/keeper.h"
 #include "partition/probe.h"
-#include "qmp/listen.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -75,7 +75,8 @@ Lease lease_of(const Blueprint& made) {
 
 namespace {
 
-VmLock locked(const VmFolder& folder, const std::string& name) {
+VmLock locked(const VmFolder& folder, const std::string& name, Fd inherited = {}) {
+  if (auto same = resume_lock(folder, std::move(inherited))) return std::move(*same);
   auto answer = lock_vm(folder);
   if (auto* lock = std::get_if<VmLock>(&answer)) return std::move(*lock);
   Problem busy;
@@ -125,34 +126,6 @@ Charge start_qemu(const Blueprint& made, Charge charge, Keeper& keeper) {
     reap_within(charge.pidfd, std::chrono::seconds(10));
     throw;
   }
-  return charge;
-}
-
-/// A QEMU of this VM that outlived its supervisor.
-std::optional<Lease> kept_guest(const Keeper& keeper, const std::string& vm) {
-  for (const Lease& lease : keeper.leases()) {
-    if (lease.vm == vm && lease.started && lease.qemu && alive(*lease.qemu)) return lease;
-  }
-  return std::nullopt;
-}
-
-Charge adopt_qemu(Charge charge, const Lease& kept, Keeper& keeper) {
-  auto pidfd = open_process(*kept.qemu);
-  if (!pidfd) throw SystemError("adopt", fmt::format("process {}", kept.qemu->pid.value()), ESRCH);
-  charge.qemu = *kept.qemu;
-  charge.pidfd = std::move(*pidfd);
-  charge.monitor = qmp::connect_to(charge.folder.qmp_socket());
-  charge.adopted = true;
-  // The guest runs by the plan it was started with, whatever the profile says by now.
-  charge.wishes.plan = kept.plan;
-  charge.wishes.nr_vcpus = kept.request.nr_vcpus;
-  if (const auto before = read_state(charge.folder)) {
-    charge.state = *before;
-    charge.state.supervisor = own_process();
-  }
-  charge.state.qemu = charge.qemu;
-  keeper.adopt(kept.vm, own_process());
-  write_state(charge.folder, charge.state);
   return charge;
 }
 
@@ -237,13 +210,38 @@ Charge charge_for(const Blueprint& made, const LaunchOptions& options, VmFolder 
                 .qemu = {},
                 .pidfd = {},
                 .monitor = {},
-                .console = {}};
+                .console = {},
+                .arguments = {}};
   // `serial: stdio` is the console's own wish for the terminal.
   const auto& serial = made.profile.serial;
   charge.console_on_terminal =
       options.console || (!serial.empty() && serial.front().type == "stdio");
   charge.verbose = options.verbose;
+  charge.arguments = options.arguments;
   return charge;
+}
+
+/// For a guest whose profile is not at hand.
+Blueprint bare_blueprint(const Lease& kept) {
+  Blueprint made;
+  made.profile.name = kept.vm;
+  made.profile.rt = kept.plan.rt;
+  return made;
+}
+
+/// A guest that runs is not left alone because somebody edits its profile.
+Blueprint blueprint_or_bare(const BlueprintOptions& options, const Lease& kept) {
+  try {
+    Blueprint made = make_blueprint(options);
+    if (made.profile.name == kept.vm) return made;
+    log(Level::error, fmt::format("{} describes {} by now", options.profile, made.profile.name));
+  } catch (const Refused& refused) {
+    for (const Problem& problem : refused.problems()) log(Level::error, to_string(problem));
+  } catch (const std::exception& error) {
+    log(Level::error, error.what());
+  }
+  log(Level::warning, "its profile cannot be had; the guest is supervised by the default rules");
+  return bare_blueprint(kept);
 }
 
 ExitCode run(Charge charge, Keeper& keeper, const std::function<void()>& on_running) {
@@ -269,11 +267,13 @@ ExitCode run(Charge charge, Keeper& keeper, const std::function<void()>& on_runn
 
 ExitCode launch(Blueprint made, const LaunchOptions& options,
                 const std::function<void()>& on_running) {
+  program_path();  // before an upgrade renames it
   const std::string vm = made.profile.name;
   const VmFolder folder = make_vm_folder(vm);
   const VmLock lock = locked(folder, vm);
   Keeper keeper(partition::this_host(), state_root());
   Charge charge = charge_for(made, options, folder);
+  charge.lock = lock.fd();
   if (const std::optional<Lease> kept = kept_guest(keeper, vm)) {
     charge = adopt_qemu(std::move(charge), *kept, keeper);
   } else {
@@ -284,16 +284,46 @@ ExitCode launch(Blueprint made, const LaunchOptions& options,
   return run(std::move(charge), keeper, on_running);
 }
 
+ExitCode resume(const BlueprintOptions& options, const LaunchOptions& how, Inheritance left) {
+  program_path();
+  const VmFolder folder = make_vm_folder(left.vm);
+  const VmLock lock = locked(folder, left.vm, std::move(left.lock));
+  Keeper keeper(partition::this_host(), state_root());
+  const std::optional<Lease> kept = kept_guest(keeper, left.vm);
+  if (!kept) {
+    // QEMU ended between the two programs, and nobody else may tell of it.
+    log(Level::error, "QEMU ended while this program took the place of the one before");
+    const auto state = read_state(folder).value_or(VmState{});
+    const ExitCode code = give_back(keeper, left.vm, ExitCode::qemu_ended);
+    write_end(folder, state, code, "QEMU ended while its supervisor was replaced");
+    return code;
+  }
+  set_log(fmt::format("kvmrt-launch: {}", left.vm), how.verbose);
+  const Blueprint made = blueprint_or_bare(options, *kept);
+  Charge charge = charge_for(made, how, folder);
+  charge.lock = lock.fd();
+  charge.console = std::move(left.console);
+  charge.child = true;
+  return run(adopt_qemu(std::move(charge), *kept, keeper), keeper, {});
+}
+
+std::vector<std::string> launch_arguments(const BlueprintOptions& options, const std::string& vm) {
+  std::vector<std::string> all{"launch", "-f", options.common.config};
+  for (const std::string& one : options.common.set) all.insert(all.end(), {"--set", one});
+  if (!options.accelerator.empty()) all.insert(all.end(), {"--accel", options.accelerator});
+  if (options.console) all.emplace_back("--console");
+  if (options.common.verbose) all.emplace_back("-v");
+  all.push_back(vm);
+  return all;
+}
+
 ExitCode stop_kept_guest(const std::string& vm, bool force) {
   const VmFolder folder = make_vm_folder(vm);
   const VmLock lock = locked(folder, vm);
   Keeper keeper(partition::this_host(), state_root());
   const std::optional<Lease> kept = kept_guest(keeper, vm);
   if (!kept) return ExitCode::done;
-  Blueprint made;
-  made.profile.name = vm;
-  made.profile.rt = kept->plan.rt;
-  Charge charge = adopt_qemu(charge_for(made, {}, folder), *kept, keeper);
+  Charge charge = adopt_qemu(charge_for(bare_blueprint(*kept), {}, folder), *kept, keeper);
   return run(std::move(charge), keeper, [force] { ::raise(force ? SIGQUIT : SIGTERM); });
 }
 

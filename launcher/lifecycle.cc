@@ -128,6 +128,30 @@ Actions on_stop_asked(Lifecycle& life, const StopAsked& event) {
   return actions;
 }
 
+/// QEMU was silent for as long as the profile allows: whatever holds it up, the vCPUs are not to
+/// keep the host from putting it right. Silent still, it is ended.
+Actions on_silent(Lifecycle& life, const QemuSilent& event) {
+  if (life.stage == Stage::stopping) return {};
+  if (!life.demoted) {
+    life.demoted = true;
+    return {warn(fmt::format("QEMU does not answer: {}; its vCPUs lose their real-time policy",
+                             event.why)),
+            Demote{}};
+  }
+  life.cause = Cause::deadman;
+  life.detail = event.why;
+  life.stage = Stage::stopping;
+  life.step = StopStep::terminate;
+  return {Say{Level::error, fmt::format("QEMU still does not answer: {}; SIGTERM", event.why)},
+          AnnounceStopping{}, Terminate{}, ArmLimit{kTerminateLimit}};
+}
+
+Actions on_answer(Lifecycle& life) {
+  if (!life.demoted) return {};
+  life.demoted = false;
+  return {info("QEMU answers again; its vCPUs get their policy back"), ProveAgain{}};
+}
+
 struct Visitor {
   Lifecycle& life;
 
@@ -164,6 +188,8 @@ struct Visitor {
     life.detail = event.message;
     return begin_quit(life);
   }
+  Actions operator()(const QemuSilent& event) const { return on_silent(life, event); }
+  Actions operator()(const QemuAnswers&) const { return on_answer(life); }
   Actions operator()(const QemuExited&) const {
     life.stage = Stage::ended;
     return {};
@@ -212,6 +238,8 @@ Outcome outcome_of(const Lifecycle& life, const QemuExited& exit) {
       return {ExitCode::qemu_ended, "QEMU was told to quit by another client of its monitor", true};
     case Cause::signal_from_outside:
       return {ExitCode::qemu_ended, "QEMU was terminated by a signal from outside", true};
+    case Cause::deadman:
+      return {ExitCode::qemu_ended, "QEMU did not answer and was ended: " + life.detail, true};
     case Cause::none:
       break;
   }

@@ -45,16 +45,20 @@ struct PowerDownAgain {};  ///< the repeat armed by the last `arm_repeat`
 struct RestartFailed {     ///< reset, proof or cont did not succeed
   std::string message;
 };
-struct QemuExited {  ///< pidfd readable and waited for
+struct QemuSilent {  ///< QMP has not answered for the deadman's time, or half as long again
+  std::string why;   ///< what QEMU's main thread does instead
+};
+struct QemuAnswers {};  ///< after a silence
+struct QemuExited {     ///< pidfd readable and waited for
   /// As waitid(2) tells: exited with this code, or killed by this signal. Both absent: not our
   /// child, so the kernel does not say.
   std::optional<int> code;
   std::optional<int> signal;
 };
 
-using Event =
-    std::variant<GuestShutdown, GuestPanicked, WatchdogFired, StorageFailed, GuestStopped,
-                 GuestResumed, StopAsked, TimeUp, PowerDownAgain, RestartFailed, QemuExited>;
+using Event = std::variant<GuestShutdown, GuestPanicked, WatchdogFired, StorageFailed, GuestStopped,
+                           GuestResumed, StopAsked, TimeUp, PowerDownAgain, RestartFailed,
+                           QemuSilent, QemuAnswers, QemuExited>;
 
 // What is to be done.
 struct PowerDown {};  ///< system_powerdown
@@ -63,6 +67,7 @@ struct Terminate {};  ///< SIGTERM on the pidfd
 struct Kill {};       ///< SIGKILL on the pidfd
 struct Restart {};    ///< system_reset, prove the placement, cont
 struct ProveAgain {};
+struct Demote {};  ///< the vCPUs' real-time policy away: the host may need what they hold
 struct ArmLimit {
   milliseconds after;
 };
@@ -75,7 +80,7 @@ struct Say {
 };
 struct AnnounceStopping {};  ///< sd_notify STOPPING, state "stopping"
 
-using Action = std::variant<PowerDown, Quit, Terminate, Kill, Restart, ProveAgain, ArmLimit,
+using Action = std::variant<PowerDown, Quit, Terminate, Kill, Restart, ProveAgain, Demote, ArmLimit,
                             ArmRepeat, Say, AnnounceStopping>;
 
 enum class Stage { running, paused, stopping, ended };
@@ -94,15 +99,18 @@ enum class Cause {
   restart_failed,
   quit_from_outside,
   signal_from_outside,
+  deadman,
 };
 
 struct Lifecycle {
   profiles::Lifecycle rules;
+  milliseconds deadman{30'000};  ///< how long QEMU may leave us without an answer; 0: for ever
   Stage stage = Stage::running;
   StopStep step = StopStep::none;
   Cause cause = Cause::none;
-  std::string detail;   ///< of the cause: the disk's error, the failed proof
-  bool forced = false;  ///< asked to stop, but the guest did not do it by itself
+  std::string detail;    ///< of the cause: the disk's error, the failed proof
+  bool demoted = false;  ///< QEMU is silent, and its vCPUs are not real-time meanwhile
+  bool forced = false;   ///< asked to stop, but the guest did not do it by itself
 };
 
 struct Outcome {

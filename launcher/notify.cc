@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fmt/format.h>
 #include <string_view>
 #include <sys/socket.h>
@@ -59,6 +60,14 @@ bool has_service_manager() { return !variable("NOTIFY_SOCKET").empty(); }
 
 void notify_ready(const std::string& status) {
   if (has_service_manager()) send("READY=1\n" + status_line(status));
+}
+
+void notify_reloading(const std::string& status) {
+  if (!has_service_manager()) return;
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto usec = now.tv_sec * 1'000'000LL + now.tv_nsec / 1000;
+  send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\n{}", usec, status_line(status)));
 }
 
 void notify_status(const std::string& status) {

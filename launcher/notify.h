@@ -13,7 +13,8 @@ namespace kvmrt::launcher {
 /// Is anyone listening?
 bool has_service_manager();
 
-void notify_ready(const std::string& status);  ///< READY=1, also ends a reload
+void notify_ready(const std::string& status);      ///< READY=1, also ends a reload
+void notify_reloading(const std::string& status);  ///< until the next notify_ready
 void notify_status(const std::string& status);
 void notify_stopping(const std::string& status);
 void notify_main_pid(Pid pid);

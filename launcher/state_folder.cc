@@ -134,6 +134,13 @@ std::variant<VmLock, HeldBy> lock_vm(const VmFolder& folder) {
   }
 }
 
+std::optional<VmLock> resume_lock(const VmFolder& folder, Fd fd) {
+  struct flock lock = whole_file(F_WRLCK);
+  if (!fd || !same_file(fd, folder.lock())) return std::nullopt;
+  if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) return std::nullopt;
+  return VmLock(std::move(fd));
+}
+
 std::optional<HeldBy> lock_holder(const VmFolder& folder) {
   const Fd fd(::open(folder.lock().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) {

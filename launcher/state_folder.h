@@ -65,6 +65,9 @@ struct HeldBy {
 /// The lock, or who holds it. Throws SystemError.
 std::variant<VmLock, HeldBy> lock_vm(const VmFolder& folder);
 
+/// The lock that the program before us in this process held; nothing when `fd` is not that.
+std::optional<VmLock> resume_lock(const VmFolder& folder, Fd fd);
+
 /// Who holds the lock now; nothing when it is free. Takes no lock.
 std::optional<HeldBy> lock_holder(const VmFolder& folder);
 

@@ -14,6 +14,7 @@
 #include "launcher/log.h"
 #include "launcher/log_files.h"
 #include "launcher/notify.h"
+#include "launcher/reexec.h"
 #include "qmp/commands.h"
 #include "qmp/task.h"
 
@@ -25,6 +26,7 @@ using boost::system::error_code;
 
 // After QEMU's end its last events may still stand in the socket; they tell why it ended.
 constexpr milliseconds kDrainTime{500};
+constexpr milliseconds kSettle{50};
 
 std::string text_of(const nlohmann::json& data, const char* name) {
   const auto found = data.find(name);
@@ -51,15 +53,19 @@ Supervisor::Supervisor(Charge charge, partition::Keeper& keeper, std::function<v
       guest_(io_, charge_.qemu, std::move(charge_.monitor), charge_.wishes),
       noise_(charge_.folder, std::chrono::microseconds(charge_.profile.latency.budget_us)) {
   life_.rules = charge_.profile.lifecycle;
+  life_.deadman = deadman_limit();
 }
 
 Outcome Supervisor::run() {
   watch_signals();
+  let_signals_through();  // held back since the program before us
   watch_exit();
   guest_.monitor().on_event([this](const qmp::Event& event) { on_monitor_event(event); });
-  guest_.monitor().on_closed([this](const qmp::QmpError&) {
-    if (drain_.expiry() != Timer::time_point()) on_exit();
+  guest_.monitor().on_closed([this](const qmp::QmpError& why) {
+    if (drain_.expiry() != Timer::time_point()) return on_exit();
+    monitor_lost(why.what());
   });
+  if (charge_.console) console_copy_ = Fd(::fcntl(charge_.console.get(), F_DUPFD_CLOEXEC, 3));
   if (charge_.console)
     console_.emplace(io_, std::move(charge_.console), charge_.console_on_terminal);
   const auto failed = [this](const std::string& name, std::exception_ptr why) {
@@ -71,7 +77,7 @@ Outcome Supervisor::run() {
 }
 
 void Supervisor::watch_signals() {
-  for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) {
+  for (const int number : supervisor_signals()) {
     error_code refused;
     signals_.add(number, refused);
   }
@@ -83,6 +89,7 @@ void Supervisor::watch_signals() {
 }
 
 void Supervisor::on_signal(int number) {
+  if (number == SIGUSR2) return replace_soon();
   const std::string name = fmt::format("SIG{}", ::sigabbrev_np(number));
   if (!running_) {
     interrupted_ = true;
@@ -110,7 +117,7 @@ void Supervisor::watch_exit() {
 void Supervisor::on_exit() {
   if (finished_) return;
   QemuExited exit;
-  if (!charge_.adopted) {
+  if (!charge_.adopted || charge_.child) {
     if (const auto status = reap(charge_.pidfd)) {
       if (status->kind == ExitStatus::Kind::exited)
         exit.code = status->value;
@@ -133,7 +140,8 @@ void Supervisor::finish(const QemuExited& exit) {
   promote_watch_.reset();
   proxy_.reset();
   guest_.monitor().close();
-  for (Timer* timer : {&limit_, &repeat_, &drain_, &check_, &sweep_, &watchdog_, &promote_})
+  for (Timer* timer :
+       {&limit_, &repeat_, &drain_, &check_, &sweep_, &watchdog_, &promote_, &silence_, &replace_})
     timer->cancel();
   error_code ignored;
   signals_.cancel(ignored);
@@ -141,6 +149,8 @@ void Supervisor::finish(const QemuExited& exit) {
 }
 
 void Supervisor::on_monitor_event(const qmp::Event& event) {
+  heard_ = true;
+  if (++events_ == kFlood) step_down();
   if (proxy_) proxy_->publish(event);
   // A guest may end before the sweep after its first run does: first things first.
   if (resumed_ && tells_an_end(event)) guest_runs();
@@ -153,17 +163,14 @@ void Supervisor::on_monitor_event(const qmp::Event& event) {
   } else if (event.name == "BLOCK_IO_ERROR") {
     on_storage_error(event);
   } else if (event.name == "STOP") {
-    const auto failed = [this](const std::string& name, std::exception_ptr why) {
-      task_failed(name, why);
-    };
-    qmp::spawn_task(io_, "query-status", ask_status(), failed);
+    ask_status_once();
   } else if (event.name == "RESUME") {
     if (running_) guest_resumed();
     handle(GuestResumed{});
   } else if (event.name == "MEMORY_FAILURE") {
-    log(Level::error, fmt::format("memory failure: {}", event.data.dump()));
+    report(Level::error, fmt::format("memory failure: {}", event.data.dump()));
   } else if (event.name == "GUEST_CRASHLOADED") {
-    log(Level::warning, "guest panicked and loads its crash kernel");
+    report(Level::warning, "guest panicked and loads its crash kernel");
   }
 }
 
@@ -172,7 +179,27 @@ void Supervisor::on_storage_error(const qmp::Event& event) {
   if (node.empty()) node = text_of(event.data, "device");
   const std::string reason = text_of(event.data, "reason");
   if (text_of(event.data, "action") == "stop") return handle(StorageFailed{node, reason});
-  log(Level::warning, fmt::format("storage error on {}: {}; reported to the guest", node, reason));
+  report(Level::warning,
+         fmt::format("storage error on {}: {}; reported to the guest", node, reason));
+}
+
+/// A guest can cause as many of these as it likes; the log is not its to fill.
+void Supervisor::report(Level level, const std::string& text) {
+  if (--reports_left_ > 0) return log(level, text);
+  if (reports_left_ == 0) log(level, text + " (more of this kind is not told for a while)");
+}
+
+/// However many STOP events there are, one question is under way.
+void Supervisor::ask_status_once() {
+  if (std::exchange(asking_status_, true)) {
+    ask_status_again_ = true;
+    return;
+  }
+  const auto failed = [this](const std::string& name, std::exception_ptr why) {
+    asking_status_ = false;
+    task_failed(name, why);
+  };
+  qmp::spawn_task(io_, "query-status", ask_status(), failed);
 }
 
 void Supervisor::handle(const Event& event) {
@@ -203,6 +230,8 @@ void Supervisor::perform(const Action& action) {
     qmp::spawn_task(io_, "restart", restart(), failed);
   } else if (std::holds_alternative<ProveAgain>(action)) {
     sweep_soon();
+  } else if (std::holds_alternative<Demote>(action)) {
+    demote();
   } else if (const auto* limit = std::get_if<ArmLimit>(&action)) {
     arm(limit_, limit->after, TimeUp{});
   } else if (const auto* repeat = std::get_if<ArmRepeat>(&action)) {
@@ -241,6 +270,7 @@ void Supervisor::signal_qemu(int number) {
 asio::awaitable<void> Supervisor::restart() {
   if (restarting_) co_return;
   restarting_ = true;
+  mark_log();
   co_await guest_.restart(promotion_);
   restarting_ = false;
   log(Level::info, "guest restarted, placement proven");
@@ -248,8 +278,12 @@ asio::awaitable<void> Supervisor::restart() {
 }
 
 asio::awaitable<void> Supervisor::ask_status() {
-  const auto state = co_await qmp::query_status(guest_.monitor());
-  handle(GuestStopped{state.status});
+  do {
+    ask_status_again_ = false;
+    const auto state = co_await qmp::query_status(guest_.monitor());
+    handle(GuestStopped{state.status});
+  } while (ask_status_again_);
+  asking_status_ = false;
 }
 
 void Supervisor::task_failed(const std::string& name, std::exception_ptr why) {
@@ -269,6 +303,35 @@ void Supervisor::task_failed(const std::string& name, std::exception_ptr why) {
     return handle(RestartFailed{text});
   }
   log(Level::debug, fmt::format("{}: {}", name, text));
+}
+
+/// What comes from now on is the next program's to hear; what came already is dealt with first.
+void Supervisor::replace_soon() {
+  hold_signals_back();
+  replace_.expires_after(kSettle);
+  replace_.async_wait([this](error_code stopped) {
+    if (stopped || finished_) return;
+    replace_program();
+    let_signals_through();
+  });
+}
+
+void Supervisor::replace_program() {
+  std::string why;
+  if (charge_.arguments.empty()) why = "this one only stops the guest";
+  if (!running_ || restarting_) why = "the guest is being started";
+  if (life_.stage == Stage::stopping || finished_) why = "the guest is being stopped";
+  if (why.empty()) {
+    log(Level::info, fmt::format("SIGUSR2: replaced by {}", program_path()));
+    notify_reloading("replacing the supervisor");
+    if (console_) console_->finish();
+    Inheritance left{charge_.profile.name, Fd(charge_.lock), std::move(console_copy_)};
+    why = reexec(charge_.arguments, left);
+    static_cast<void>(left.lock.release());  // the lock has an owner already
+    console_copy_ = std::move(left.console);
+    notify_ready("not replaced");
+  }
+  log(Level::error, "supervisor not replaced: " + why);
 }
 
 void Supervisor::show_status() {

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -19,6 +20,7 @@
 
 #include "base/fd.h"
 #include "launcher/console.h"
+#include "launcher/deadman_thread.h"
 #include "launcher/guest.h"
 #include "launcher/lifecycle.h"
 #include "launcher/noise/watch.h"
@@ -42,10 +44,16 @@ struct Charge {
   Fd pidfd;
   Fd monitor;            ///< connected QMP socket
   Fd console;            ///< our end of the guest's first serial port; none: it goes to its log
-  bool adopted = false;  ///< QEMU runs already, and is not our child
+  bool adopted = false;  ///< QEMU runs already
+  bool child = false;    ///< adopted, and yet our child: started by the program before us
+  int lock = -1;         ///< of the VM, held as long as the supervisor runs
+  std::vector<std::string> arguments;  ///< for the program that replaces this one; empty: none may
   bool console_on_terminal = false;
   bool verbose = false;
 };
+
+/// How long QEMU may be silent: $KVMRT_DEADMAN in seconds, else 30 s; 0: for ever.
+milliseconds deadman_limit();
 
 class Supervisor {
  public:
@@ -56,12 +64,17 @@ class Supervisor {
   Outcome run();
 
  private:
+  static constexpr int kReports = 20;    ///< of what a guest can cause at will, per check
+  static constexpr int kFlood = 10'000;  ///< events between two checks
   using Timer = boost::asio::steady_timer;
 
   // The start (supervisor_start.cc).
   boost::asio::awaitable<void> begin();
   boost::asio::awaitable<void> prove_and_run();
   boost::asio::awaitable<void> take_over();
+  void mark_log();
+  void give_up_rights();
+  [[nodiscard]] GuestShutdown end_in_log() const;
   void start_failed(std::exception_ptr why);
   void guest_resumed();
   boost::asio::awaitable<void> sweep_after_first_run();
@@ -84,8 +97,12 @@ class Supervisor {
   void signal_qemu(int number);
   boost::asio::awaitable<void> restart();
   boost::asio::awaitable<void> ask_status();
+  void ask_status_once();
+  void report(Level level, const std::string& text);
   void task_failed(const std::string& name, std::exception_ptr why);
   void show_status();
+  void replace_soon();
+  void replace_program();
 
   // While it runs (supervisor_check.cc).
   void sweep_soon();
@@ -99,6 +116,16 @@ class Supervisor {
   void prepare_promotion();
   void promote();
 
+  // QEMU that does not answer, a host that does not let us run (supervisor_deadman.cc).
+  void ask_for_life();
+  void silent_after(milliseconds limit);
+  void demote();
+  [[nodiscard]] std::string what_holds_qemu() const;
+  void rise_above_vcpus();
+  void rise();
+  void step_down();
+  void monitor_lost(const std::string& why);
+
   Charge charge_;
   partition::Keeper& keeper_;
   std::function<void()> on_running_;
@@ -106,7 +133,8 @@ class Supervisor {
   boost::asio::signal_set signals_{io_};
   boost::asio::posix::stream_descriptor exit_{io_};
   Timer limit_{io_}, repeat_{io_}, drain_{io_}, check_{io_}, sweep_{io_}, watchdog_{io_},
-      promote_{io_};
+      promote_{io_}, silence_{io_}, replace_{io_};
+  Fd console_copy_;  ///< for the program that replaces this one
   Guest guest_;
   std::optional<qmp::Proxy> proxy_;
   std::optional<Console> console_;
@@ -121,6 +149,16 @@ class Supervisor {
   bool restarting_ = false;
   bool finished_ = false;
   int sweeps_left_ = 0;
+  int priority_ = 0;  ///< of this process, SCHED_FIFO; 0: ordinary
+  bool stepped_down_ = false;
+  bool heard_ = false;  ///< an event since the last question: QEMU lives
+  int events_ = 0;      ///< since the last check
+  int reports_left_ = kReports;
+  bool asking_status_ = false;
+  bool ask_status_again_ = false;
+  std::string monitor_end_;      ///< why there is no monitor any more
+  bool asked_for_life_ = false;  ///< and no answer yet
+  DeadmanThread deadman_;
   int interrupts_ = 0;
   std::string start_failure_;
   ExitCode start_failure_code_ = ExitCode::failed;

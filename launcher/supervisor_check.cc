@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <fmt/core.h>
+#include <utility>
 
 #include "base/error.h"
 #include "launcher/log.h"
@@ -16,6 +18,7 @@ using boost::system::error_code;
 constexpr milliseconds kFirstSweep{100};
 constexpr milliseconds kSecondSweep{1000};
 constexpr std::chrono::seconds kCheckPeriod{10};
+constexpr std::chrono::seconds kLate{3};
 
 }  // namespace
 
@@ -30,8 +33,10 @@ void Supervisor::sweep_soon() {
 }
 
 void Supervisor::sweep() {
-  // Threads of a QEMU that ends go one by one: not as planned, and no drift.
-  if (life_.stage == Stage::stopping) return;
+  // Threads of a QEMU that ends go one by one: not as planned, and no drift. Nor are vCPUs that the
+  // deadman has demoted.
+  if (life_.stage == Stage::stopping || life_.demoted) return;
+  const auto guard = deadman_.guard("placing QEMU's threads");
   try {
     for (const Guest::Repair& repair : guest_.sweep(promotion_)) {
       log(repair.known ? Level::warning : Level::debug,
@@ -49,10 +54,23 @@ void Supervisor::sweep() {
 }
 
 void Supervisor::check_later() {
-  check_.expires_after(kCheckPeriod);
-  check_.async_wait([this](error_code stopped) {
+  const milliseconds deadman = life_.deadman;
+  const milliseconds period = deadman.count() > 0 ? std::min<milliseconds>(kCheckPeriod, deadman)
+                                                  : milliseconds(kCheckPeriod);
+  const auto due = std::chrono::steady_clock::now() + period;
+  check_.expires_at(due);
+  check_.async_wait([this, due](error_code stopped) {
     if (stopped || finished_) return;
+    const auto late = std::chrono::steady_clock::now() - due;
+    if (late > kLate)
+      log(Level::warning,
+          fmt::format("this supervisor was not run for {} s: stopped, or starved of its CPUs",
+                      std::chrono::duration_cast<std::chrono::seconds>(late).count()));
+    ask_for_life();
     check();
+    reports_left_ = kReports;
+    if (std::exchange(events_, 0) > kFlood) return check_later();
+    if (stepped_down_) rise();
     check_later();
   });
 }
@@ -60,7 +78,8 @@ void Supervisor::check_later() {
 void Supervisor::check() {
   look_at_noise();  // before what does not belong here is moved away
   sweep();
-  if (!charge_.profile.rt || life_.stage == Stage::stopping) return;
+  if (!charge_.profile.rt || life_.stage == Stage::stopping || life_.demoted) return;
+  const auto guard = deadman_.guard("putting the host's settings right");
   try {
     for (const Problem& problem : keeper_.repair().problems) {
       // What stays as it is, such as an IRQ that the kernel keeps, is told once.

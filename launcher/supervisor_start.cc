@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <csignal>
 #include <ctime>
+#include <filesystem>
 #include <fmt/core.h>
 #include <utility>
 
@@ -9,9 +10,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "launcher/adopt.h"
 #include "launcher/log.h"
 #include "launcher/log_files.h"
 #include "launcher/notify.h"
+#include "launcher/privileges.h"
 #include "launcher/supervisor.h"
 #include "qmp/commands.h"
 #include "qmp/listen.h"
@@ -24,6 +28,8 @@ using boost::asio::awaitable;
 
 // A vCPU's first run begins within microseconds of cont on an idle CPU; on a loaded host later.
 constexpr milliseconds kFirstRunLimit{250};
+// Between the end of the monitor and the end of the process.
+constexpr milliseconds kLastBreath{2000};
 
 std::string seconds_text(milliseconds time) {
   return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(time).count());
@@ -72,6 +78,7 @@ awaitable<void> Supervisor::prove_and_run() {
   log(Level::debug, "proven, before the guest's first instruction:\n" +
                         thread_table(guest_.settings(), all_threads(charge_.qemu.pid)));
   const std::string vm = charge_.profile.name;
+  if (co_await guest_.note_power_offs()) mark_log();
   keeper_.mark_started(vm);
   running_ = true;
   try {
@@ -128,7 +135,7 @@ awaitable<void> Supervisor::take_over() {
   guest_runs();
   // An end that came while nobody watched: the event is gone, the run state is left.
   if (state.status == "shutdown")
-    handle(GuestShutdown{true, "guest-shutdown"});
+    handle(end_in_log());
   else if (state.status == "guest-panicked")
     handle(GuestPanicked{});
   else if (state.status == "watchdog")
@@ -137,6 +144,37 @@ awaitable<void> Supervisor::take_over() {
     handle(StorageFailed{"a disk", "while unsupervised"});
   else if (!state.running)
     handle(GuestStopped{state.status});
+}
+
+/// What QEMU has noted so far is of a life that is over.
+void Supervisor::mark_log() {
+  std::error_code absent;
+  const auto size = std::filesystem::file_size(charge_.folder.qemu_log(), absent);
+  charge_.state.log_mark = absent ? 0 : size;
+  try {
+    write_state(charge_.folder, charge_.state);
+  } catch (const SystemError& error) {
+    log(Level::warning, fmt::format("state not written: {}", error.what()));
+  }
+}
+
+GuestShutdown Supervisor::end_in_log() const {
+  if (!charge_.state.log_mark) {
+    log(Level::warning,
+        "the guest powered off or asked for a reboot, QEMU did not note which; "
+        "taken for a power-off");
+    return {true, "guest-shutdown"};
+  }
+  const auto text = read_file_if_any(charge_.folder.qemu_log());
+  return unwatched_shutdown(text.value_or(""), *charge_.state.log_mark);
+}
+
+void Supervisor::give_up_rights() {
+  try {
+    keep_only(needed_to_supervise(charge_.profile));
+  } catch (const SystemError& error) {
+    log(Level::warning, error.what());
+  }
 }
 
 /// Once: when it is swept, or just before something is said of a guest that ends at once.
@@ -150,6 +188,8 @@ void Supervisor::guest_runs() {
   notify_ready(text);
   if (on_running_) on_running_();
   begin_noise();
+  give_up_rights();
+  rise_above_vcpus();
   sweeps_left_ = 2;
   sweep_soon();
   check_later();
@@ -171,6 +211,10 @@ void Supervisor::start_failed(std::exception_ptr why) {
       start_failure_ = error.what();
   } catch (const std::exception& error) {
     start_failure_ = error.what();
+  }
+  if (charge_.adopted && guest_.monitor().closed() && ended(charge_.pidfd, kLastBreath)) {
+    running_ = true;  // QEMU ended while it was adopted: its pidfd tells the rest
+    return;
   }
   running_ = false;
   if (charge_.adopted) {

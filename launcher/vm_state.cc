@@ -72,6 +72,9 @@ VmState state_from(const json& text) {
   state.profile_digest = text.at("profile_digest");
   state.message = text.at("message");
   if (!text.at("exit_code").is_null()) state.exit_code = text.at("exit_code").get<int>();
+  // Not in the states of version 0.1, which an upgraded supervisor adopts.
+  if (const auto mark = text.find("log_mark"); mark != text.end() && !mark->is_null())
+    state.log_mark = mark->get<std::uint64_t>();
   state.reported = reported_from(text.at("reported"));
   state.plan = partition::plan_of(text.at("plan"));
   return state;
@@ -117,6 +120,7 @@ std::string state_to_json(const VmState& state) {
                   {"profile_digest", state.profile_digest},
                   {"message", state.message},
                   {"exit_code", state.exit_code ? json(*state.exit_code) : json()},
+                  {"log_mark", state.log_mark ? json(*state.log_mark) : json()},
                   {"reported", to_json(state.reported)},
                   {"plan", partition::json_of(state.plan)}};
   return text.dump(1, ' ', false, json::error_handler_t::replace) + "\n";

@@ -38,7 +38,10 @@ struct VmState {
   std::string profile_digest;
   std::string message;           ///< why it failed or ended, one line
   std::optional<int> exit_code;  ///< of the supervisor, once it ends
-  ReportedThreads reported;      ///< which threads are vCPUs and iothreads, as QEMU said
+  /// QEMU notes power-offs in its log; only what it wrote behind this place tells of the guest's
+  /// present life. Nothing: it could not be told to.
+  std::optional<std::uint64_t> log_mark;
+  ReportedThreads reported;  ///< which threads are vCPUs and iothreads, as QEMU said
   partition::VmPlan plan;
 };
 

@@ -69,6 +69,13 @@ awaitable<void> set_action(Client& client, Actions actions) {
   co_await client.execute("set-action", arguments);
 }
 
+awaitable<void> set_trace_event(Client& client, std::string name, bool on) {
+  json arguments = json::object();
+  arguments["name"] = name;
+  arguments["enable"] = on;
+  co_await client.execute("trace-event-set-state", arguments);
+}
+
 awaitable<void> device_add(Client& client, std::string driver, std::string id,
                            std::map<std::string, int> props) {
   json arguments = json::object();

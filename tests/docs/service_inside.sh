@@ -60,6 +60,20 @@ equal 'the guest is the same' "$qemu" "$(qemu_pid)"
 equal 'and is supervised' running "$(state)"
 equal 'one restart' 1 "$(systemctl show -P NRestarts "$unit")"
 
+second=$(main_pid)
+equal 'reloaded' 0 "$(systemctl reload "$unit"; echo $?)"
+reloaded() { [ "$(journalctl -u "$unit" --no-pager | grep -c 'adopted the running QEMU')" -ge 2 ]; }
+await 60 reloaded
+equal 'its program is replaced in the same process' "$second" "$(main_pid)"
+equal 'the guest did not notice' "$qemu running" "$(qemu_pid) $(state)"
+masks() { cat /proc/"$qemu"/task/*/status | grep Cpus_allowed_list; }
+placed=$(masks)
+systemctl daemon-reload
+date -s '+1 day' > /dev/null
+sleep 1
+equal 'daemon-reload and a clock that jumps move no thread' "$placed" "$(masks)"
+equal 'and end nothing' "$qemu running" "$(qemu_pid) $(state)"
+
 systemctl stop "$unit"
 equal 'stopped' inactive "$(systemctl is-active "$unit")"
 equal 'as a success' success "$(systemctl show -P Result "$unit")"

@@ -144,6 +144,10 @@ void Qemu::perform(const Step& step) {
   if (step.name == "event-flood")
     for (int left = std::atoi(step.value.c_str()); left > 0; --left)
       monitor_.emit("RESET", json::parse(R"({"guest": true, "reason": "guest-reset"})"));
+  if (step.name == "stop-flood")
+    for (int left = std::atoi(step.value.c_str()); left > 0; --left) monitor_.emit("STOP", json());
+  if (step.name == "babble") monitor_.send_raw(std::string(std::size_t{17} << 20U, 'x'));
+  if (step.name == "hang") std::this_thread::sleep_for(time_of(or_else("86400000")));
   if (step.name == "serial" && machine_.serial_fd >= 0) {
     const std::string line = step.value + "\r\n";
     if (::write(machine_.serial_fd, line.data(), line.size()) < 0) return;

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import host_snapshot
 
 CAP_IPC_LOCK = 14
+CAP_KILL = 5
+SUPERVISOR_CAPS = {CAP_KILL, 19, 23}  # and CAP_SYS_PTRACE, CAP_SYS_NICE
 
 
 @dataclass

@@ -56,6 +56,18 @@ class Confinement(harness.LaunchTest):
         self.assertEqual((vcpu.cpus, vcpu.policy), ({harness.RT_CPU}, os.SCHED_FIFO))
         self.assertEqual(guest.stop(), 0, guest.errors())
 
+    def test_the_supervisor_keeps_only_what_it_needs_to_give_the_host_back(self):
+        guest = self.start(security={"user": "nobody"})
+        held = 0
+        for tid in os.listdir(f"/proc/{guest.pid}/task"):
+            lines = kernel.status(guest.pid, tid)
+            self.assertEqual(lines["CapEff"], lines["CapPrm"])
+            self.assertEqual(int(lines["CapInh"], 16) | int(lines["CapAmb"], 16), 0)
+            held |= int(lines["CapEff"], 16)
+        self.assertEqual(held & ~sum(1 << n for n in kernel.SUPERVISOR_CAPS), 0)
+        self.assertTrue(held >> kernel.CAP_KILL & 1, "QEMU is another user's")
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
     def test_qemu_holds_no_descriptor_that_is_not_its_own(self):
         secret = open(self.folder / "secret", "w+", encoding="utf-8")
         self.addCleanup(secret.close)

@@ -54,6 +54,19 @@ class ServiceManager(harness.LaunchTest):
         self.assertTrue([line for line in after if line.startswith("EXTEND_TIMEOUT_USEC=")], after)
         self.assertEqual(self.heard.count("READY=1"), 1)
 
+    def test_the_time_that_is_asked_for_grows_with_the_memory(self):
+        asked = []
+        for memory in ("32MiB", "8GiB"):
+            self.listen()
+            self.heard.clear()
+            guest = self.begin(self.fake_profile(memory=memory),
+                               environment=self.environment(**self.manager))
+            self.until_heard("READY=1")
+            asked += [int(line.split("=")[1]) for line in self.heard
+                      if line.startswith("EXTEND_TIMEOUT_USEC=")][:1]
+            self.assertEqual(guest.stop(), 0, guest.errors())
+        self.assertGreaterEqual(asked[1] - asked[0], 8 * 10 * 1_000_000)
+
     def test_a_failed_start_is_never_ready(self):
         arguments = {"accel": "tcg", "extra_args": ["-bogus"]}
         guest = self.launch(self.profile(qemu=arguments), environment=self.environment(**self.manager))

@@ -170,6 +170,31 @@ TEST(LifecycleFault, ForeignEndsOfQemuAreToldApart) {
             "QEMU exited with status 11");
 }
 
+TEST(LifecycleDeadman, DemotesFirstThenTerminatesThenKills) {
+  Lifecycle life;
+  EXPECT_TRUE(has<Demote>(on_event(life, QemuSilent{"it sleeps"})));
+  EXPECT_EQ(life.stage, Stage::running);
+  EXPECT_TRUE(has<Terminate>(on_event(life, QemuSilent{"it sleeps"})));
+  EXPECT_TRUE(has<Kill>(on_event(life, TimeUp{})));
+  const Outcome outcome = outcome_of(life, QemuExited{.code = {}, .signal = 9});
+  EXPECT_EQ(outcome.code, ExitCode::qemu_ended);
+  EXPECT_NE(outcome.text.find("it sleeps"), std::string::npos);
+}
+
+TEST(LifecycleDeadman, GivesThePolicyBackWhenQemuAnswersAgain) {
+  Lifecycle life;
+  EXPECT_TRUE(on_event(life, QemuAnswers{}).empty());
+  on_event(life, QemuSilent{"it sleeps"});
+  EXPECT_TRUE(has<ProveAgain>(on_event(life, QemuAnswers{})));
+  EXPECT_TRUE(has<Demote>(on_event(life, QemuSilent{"it sleeps"})));
+}
+
+TEST(LifecycleDeadman, LeavesAStopToItsOwnSteps) {
+  Lifecycle life;
+  on_event(life, StopAsked{"SIGTERM"});
+  EXPECT_TRUE(on_event(life, QemuSilent{"it sleeps"}).empty());
+}
+
 TEST(LifecycleFault, TheFirstCauseStands) {
   Lifecycle life;
   life.rules.on_crash = Rule::end;
