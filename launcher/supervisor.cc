@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -117,13 +118,13 @@ void Supervisor::watch_exit() {
 void Supervisor::on_exit() {
   if (finished_) return;
   QemuExited exit;
-  if (!charge_.adopted || charge_.child) {
-    if (const auto status = reap(charge_.pidfd)) {
-      if (status->kind == ExitStatus::Kind::exited)
-        exit.code = status->value;
-      else
-        exit.signal = status->value;
-    }
+  try {
+    const auto status = charge_.adopted && !charge_.child ? std::nullopt : reap(charge_.pidfd);
+    if (status && status->kind == ExitStatus::Kind::exited) exit.code = status->value;
+    if (status && status->kind == ExitStatus::Kind::killed) exit.signal = status->value;
+  } catch (const SystemError& error) {
+    // The program before us had adopted QEMU: then it is nobody's child here.
+    if (error.error_number() != ECHILD) throw;
   }
   finish(exit);
 }

@@ -50,6 +50,16 @@ class Replaced(harness.LaunchTest):
         os.kill(qemu, signal.SIGKILL)
         self.said(guest, 12, "killed by signal 9")  # only a parent is told the signal
 
+    def test_a_guest_that_was_adopted_before_is_supervised_on_to_its_end(self):
+        first = self.running()
+        qemu = first.qemu()
+        first.process.kill()
+        first.wait()
+        guest = self.begin(self.folder / f"{first.name}.yaml").until_said("guest runs")
+        replace(guest)
+        self.assertEqual(guest.stop(), 0, guest.errors())
+        self.no_qemu_left(qemu)
+
     def test_a_rival_finds_the_lock_held_and_two_replacements_leak_nothing(self):
         guest = self.running()
         replace(guest)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Many VMs in random order. Each is a ROM guest that halts; a worker starts one, stops it, kills
-its supervisor or its QEMU."""
+its supervisor or its QEMU, or has the supervisor's program replaced."""
 
 import collections
 import json
@@ -114,13 +114,18 @@ class Vm:
         self.end(signal.SIGKILL, -signal.SIGKILL)
         self.start()
 
+    def replace(self):
+        before = self.lives()
+        self.process.send_signal(signal.SIGUSR2)
+        self.until_runs(before)
+
     def act(self, chance):
         with self.lock:
             if self.process is None:
                 return self.start()
             deeds = {"stop": lambda: self.end(signal.SIGTERM, 0),
                      "force": lambda: self.end(signal.SIGQUIT, 0), "kill_qemu": self.kill_qemu,
-                     "orphan": self.orphan}
+                     "orphan": self.orphan, "replace": self.replace}
             name = chance.choice(sorted(deeds))
             deeds[name]()
             return name
