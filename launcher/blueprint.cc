@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "launcher/devices_check.h"
 #include "launcher/devices_lock.h"
+#include "launcher/machine_firmware.h"
 #include "launcher/machine_probe.h"
 #include "launcher/planning.h"
 #include "launcher/several.h"
@@ -89,7 +90,21 @@ Problems without_rights(Problems problems) {
   return problems;
 }
 
-QemuInvocation invocation_of(const Blueprint& made, const BlueprintOptions& options) {
+/// The variable store is made at the start, not here: a dry run leaves nothing behind.
+void find_firmware(Blueprint& made, Surroundings& around) {
+  if (made.profile.boot.firmware != "uefi") return;
+  const auto firmware = find_uefi();
+  if (!firmware) {
+    Problem none = problem("uefi-not-found", "there is no UEFI firmware for guests on this host",
+                           "apt-get install ovmf");
+    none.key = "boot.firmware";
+    return made.problems.push_back(std::move(none));
+  }
+  around.uefi_code = firmware->code;
+  around.uefi_vars = variable_store_of(made.profile.name);
+}
+
+QemuInvocation invocation_of(Blueprint& made, const BlueprintOptions& options) {
   Surroundings around;
   around.accelerator = made.accelerator;
   around.binary = made.profile.qemu.binary;
@@ -100,6 +115,7 @@ QemuInvocation invocation_of(const Blueprint& made, const BlueprintOptions& opti
     std::error_code ignored;
     if (fs::is_block_file(disk.path, ignored)) around.block_devices.insert(disk.path);
   }
+  find_firmware(made, around);
   return command_line(made.profile, made.plan, around);
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "launcher/commands.h"
 #include "launcher/options.h"
+#include "launcher/shared_memory.h"
 #include "partition/keeper.h"
 
 namespace kvmrt::launcher {
@@ -51,6 +52,7 @@ int cmd_recover(int argc, char** argv) {
     return static_cast<int>(ExitCode::done);
   }
   const partition::Released released = keeper.recover();
+  drop_unused_shared_memory();
   print(released, options.verbose);
   print_kept(keeper);
   return static_cast<int>(released.left.empty() ? ExitCode::done : ExitCode::not_restored);

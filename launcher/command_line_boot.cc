@@ -26,9 +26,10 @@ void append_kernel(Draft& draft) {
   if (!boot.cmdline.empty()) draft.add("-append", boot.cmdline);
 }
 
+/// The variable store is made before QEMU is, if it is not there.
 void append_flash(Draft& draft, const std::string& node, const std::string& path, bool readonly) {
   const std::string file =
-      draft.hand_over_file(path, readonly ? O_RDONLY : O_RDWR, 0, "boot.firmware");
+      draft.hand_over_file(path, readonly ? O_RDONLY : O_RDWR | O_CREAT, 0, "boot.firmware");
   draft.add("-blockdev", Options()
                              .set("driver", "raw")
                              .set("node-name", node)

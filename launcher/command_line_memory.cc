@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <fcntl.h>
 #include <string>
 
 #include "launcher/command_line_draft.h"
+#include "launcher/shared_memory.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -106,10 +108,16 @@ void append_shared_memory(Draft& draft) {
   int index = 0;
   for (const profiles::SharedMemory& memory : draft.profile.shared_memory) {
     const std::string id = "shm" + std::to_string(index);
-    // memory-backend-file opens by path only; both VMs name the same file.
+    const std::string key = item_key("shared_memory", index, "name");
+    // memory-backend-file opens by path only; both VMs name the same file. The descriptor is for
+    // the lock on it, which QEMU holds as long as it lives.
     const std::string path =
-        draft.use_path(PathUse::Kind::shared_memory, "/dev/shm/kvmrt-" + memory.name,
-                       item_key("shared_memory", index, "name"));
+        draft.use_path(PathUse::Kind::shared_memory, shared_memory_path(memory.name), key);
+    draft.hand_over({.kind = Handover::Kind::file,
+                     .path = path,
+                     .open_flags = O_RDWR | O_CREAT,
+                     .index = index,
+                     .key = key});
     Options options("memory-backend-file");
     options.set("id", id).set("size", size_text(memory.size)).set("mem-path", path).on("share");
     set_placement(draft, options, draft.plan.numa_nodes);

@@ -26,7 +26,7 @@ Fd open_console(HandedOver& all) {
   return Fd(ends[1]);
 }
 
-Fd open_one(const Handover& handover, HandedOver& all) {
+Fd open_one(const Handover& handover, HandedOver& all, std::optional<FileOwner> owner) {
   switch (handover.kind) {
     case Handover::Kind::qmp_listener: {
       qmp::MonitorSocket socket = qmp::listen_and_connect(handover.path);
@@ -38,6 +38,9 @@ Fd open_one(const Handover& handover, HandedOver& all) {
     case Handover::Kind::console:
       return open_console(all);
     case Handover::Kind::file:
+      if (handover.key.starts_with("shared_memory"))
+        return open_shared_memory(handover.path, owner);
+      return open_file(handover);
     case Handover::Kind::vhost_net:
       return open_file(handover);
     case Handover::Kind::tap:
@@ -49,9 +52,10 @@ Fd open_one(const Handover& handover, HandedOver& all) {
 
 }  // namespace
 
-HandedOver open_handovers(const std::vector<Handover>& handovers) {
+HandedOver open_handovers(const std::vector<Handover>& handovers, std::optional<FileOwner> owner) {
   HandedOver all;
-  for (const Handover& handover : handovers) all.to_qemu[handover.fd] = open_one(handover, all);
+  for (const Handover& handover : handovers)
+    all.to_qemu[handover.fd] = open_one(handover, all, owner);
   return all;
 }
 

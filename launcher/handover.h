@@ -3,10 +3,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/fd.h"
 #include "launcher/command_line.h"
+#include "launcher/shared_memory.h"
 
 namespace kvmrt::launcher {
 
@@ -16,7 +18,9 @@ struct HandedOver {
   Fd console;                 ///< our end of the console, if there is one
 };
 
-/// All close-on-exec. Throws SystemError that names the path.
-HandedOver open_handovers(const std::vector<Handover>& handovers);
+/// All close-on-exec. `owner`: of shared memory that is made; nothing: we. Throws SystemError that
+/// names the path.
+HandedOver open_handovers(const std::vector<Handover>& handovers,
+                          std::optional<FileOwner> owner = {});
 
 }  // namespace kvmrt::launcher

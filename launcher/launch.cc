@@ -10,6 +10,8 @@
 #include "launcher/handover.h"
 #include "launcher/log.h"
 #include "launcher/log_files.h"
+#include "launcher/machine_firmware.h"
+#include "launcher/shared_memory.h"
 #include "launcher/spawn.h"
 #include "launcher/supervisor.h"
 #include "partition/keeper.h"
@@ -105,11 +107,18 @@ ChildSpec child_of(const Blueprint& made, const HandedOver& files, const Keeper&
   return child;
 }
 
+/// Whose the files are that QEMU opens itself.
+std::optional<FileOwner> owner_of(const Blueprint& made) {
+  const auto& user = made.permit->confinement.user;
+  if (!user) return std::nullopt;
+  return FileOwner{user->uid, user->gid};
+}
+
 /// Starts QEMU, stopped; what it inherits is closed here when this returns.
 Charge start_qemu(const Blueprint& made, Charge charge, Keeper& keeper) {
   rotate_log(charge.folder.console_log());
   const Fd log_fd = open_log(charge.folder.qemu_log());
-  HandedOver files = open_handovers(made.invocation.handovers);
+  HandedOver files = open_handovers(made.invocation.handovers, owner_of(made));
   ChildSpec spec = child_of(made, files, keeper, log_fd.get());
   // On disk before QEMU runs: recover could not end one that it does not know.
   spec.before_exec = [&](const ProcessId& id) { keeper.mark_qemu(made.profile.name, id); };
@@ -171,6 +180,7 @@ void take_cpus(const Blueprint& made, Keeper& keeper) {
 
 /// Gives the host back; exit code 5 where that failed in part.
 ExitCode give_back(Keeper& keeper, const std::string& vm, ExitCode code) {
+  drop_unused_shared_memory();
   const partition::Released released = keeper.release(vm);
   for (const Problem& problem : released.problems) log(Level::warning, to_string(problem));
   for (const Problem& problem : released.left)
@@ -189,10 +199,19 @@ void write_end(const VmFolder& folder, VmState state, ExitCode code, const std::
   write_state(folder, state);
 }
 
+/// Of a VM with UEFI. That there is firmware, the blueprint has checked.
+void make_firmware_store(const profiles::Profile& profile) {
+  if (profile.boot.firmware != "uefi") return;
+  if (const auto firmware = find_uefi())
+    make_variable_store(*firmware, variable_store_of(profile.name));
+}
+
 Charge start(const Blueprint& made, Charge charge, Keeper& keeper) {
   const VmFolder folder = charge.folder;
   const VmState state = charge.state;
   try {
+    // Files first: what is wrong with them is told before the host changes.
+    make_firmware_store(made.profile);
     take_cpus(made, keeper);
     return start_qemu(made, std::move(charge), keeper);
   } catch (const std::exception& error) {

@@ -208,7 +208,6 @@ Table other_keys() {
                               .help = "Channel to the QEMU guest agent."}),
       list_of<&Profile::shared_memory>({.name = "shared_memory",
                                         .fallback = "[]",
-                                        .later = "*",
                                         .help = "Memory shared between VMs (ivshmem)."}),
       item<&Profile::shared_memory, &SharedMemory::name>({.name = "shared_memory[].name",
                                                           .type = Type::name,

@@ -79,7 +79,6 @@ Table boot_keys() {
                                               .type = Type::path,
                                               .fallback = "bios",
                                               .allowed = "bios|uefi",
-                                              .later = "uefi",
                                               .help = "The firmware, or the path of a ROM."}),
       value<&Profile::boot, &Boot::order>({.name = "boot.order",
                                            .type = Type::texts,

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Devices beside the disk and the network, on a real QEMU: each used from its other end."""
 
+import os
 import socket
 from pathlib import Path
 
 import harness
+import kernel
 from harness import TCG, rom
 
 
@@ -77,3 +79,95 @@ class Watchdogs(harness.LaunchTest):
         launched = self.launch(self.profile(watchdog="i6300esb",
                                             boot={"firmware": str(rom("ESB=100"))}))
         self.said(launched, 11, "watchdog")
+
+
+class SharedMemory(harness.LaunchTest):
+    """Two guests that write to each other; each powers off when it has read the other's word."""
+
+    FILE = Path("/dev/shm/kvmrt-t-exchange")
+
+    def guest(self, name, *defines, make=None, **keys):
+        memory = [{"name": "t-exchange", "size": "1MiB"}]
+        return (make or self.profile)(name=name, boot={"firmware": str(rom(*defines, "OFFQ35"))},
+                                      shared_memory=memory, **keys)
+
+    def exchange(self, **keys):
+        first = self.guest("first", "PUT=0x1111", "AT=0", "AWAIT=0x2222", "FROM=4", **keys)
+        second = self.guest("second", "AWAIT=0x1111", "FROM=0", "PUT=0x2222", "AT=4")
+        first = self.begin(first).until_state("running")
+        self.assertTrue(self.FILE.exists())
+        second = self.begin(second)
+        self.said(second, 0, "guest powered off")
+        self.said(first, 0, "guest powered off")
+        self.assertFalse(self.FILE.exists(), "left behind")
+
+    def test_two_guests_exchange_words(self):
+        self.exchange()
+
+    def test_a_real_time_guest_and_another_exchange_words(self):
+        reason = harness.no_real_time()
+        if reason:
+            self.skipTest(reason)
+        self.exchange(make=self.rt_profile)
+
+    def test_it_is_there_until_its_last_user_is_gone_and_recover_clears_it(self):
+        guest = self.begin(self.guest("kept", "SPIN")).until_state("running")
+        qemu = guest.qemu()
+        guest.process.kill()
+        guest.process.wait(10)
+        self.run_tool("recover")
+        self.assertTrue(self.FILE.exists(), "the kept guest still uses it")
+        os.kill(qemu, 9)
+        harness.until("QEMU gone", lambda: not kernel.alive(qemu), 10)
+        self.run_tool("recover")
+        self.assertFalse(self.FILE.exists())
+
+    def test_a_size_that_is_not_the_other_guests_is_told(self):
+        self.begin(self.guest("first", "SPIN")).until_state("running")
+        memory = [{"name": "t-exchange", "size": "2MiB"}]
+        launched = self.launch(self.profile(name="second", shared_memory=memory))
+        self.said(launched, 1, "backing store size 0x100000 does not match")
+
+    def test_another_user_needs_no_more_than_a_file_of_its_own(self):
+        if os.geteuid() != 0:
+            self.skipTest("another user for QEMU needs root")
+        guest = self.begin(self.guest("first", "SPIN", security={"user": "nobody"}))
+        guest.until_state("running")
+        self.assertEqual(self.FILE.stat().st_uid, 65534)
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+
+class Uefi(harness.LaunchTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if not Path("/usr/share/OVMF/OVMF_VARS_4M.fd").exists():
+            raise harness.unittest.SkipTest("ovmf is not installed")
+
+    def environment(self, **more):
+        return super().environment(KVMRT_LIBDIR=str(self.folder / "lib"), **more)
+
+    def test_it_starts_and_keeps_its_variables(self):
+        profile = self.profile(boot={"firmware": "uefi"}, memory="128MiB",
+                               qemu=TCG | {"cpu": "max"})
+        dry = self.run_tool("launch", "--dry-run", "-f", self.folder / "none", profile)
+        store = self.folder / "lib" / f"{self.name}.uefi-vars"
+        self.assertIn(str(store), dry.stdout)
+        self.assertFalse(store.exists(), "a dry run changes nothing")
+        guest = self.begin(profile).until_state("running")
+        empty = Path("/usr/share/OVMF/OVMF_VARS_4M.fd").read_bytes()
+        harness.until("the firmware wrote variables", lambda: store.read_bytes() != empty, 200)
+        self.assertEqual(guest.stop(), 0, guest.errors())
+        kept = store.read_bytes()
+        guest = self.begin(profile).until_state("running")
+        self.assertEqual(len(store.read_bytes()), len(kept))
+        self.assertNotEqual(store.read_bytes(), empty)
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_a_store_of_other_firmware_is_told_before_anything_changes(self):
+        store = self.folder / "lib" / f"{self.name}.uefi-vars"
+        store.parent.mkdir()
+        store.write_bytes(b"x" * 1000)
+        launched = self.launch(self.profile(boot={"firmware": "uefi"}))
+        self.said(launched, 1, str(store), "made for other firmware")
+        self.assertEqual(store.read_bytes(), b"x" * 1000)

@@ -194,12 +194,12 @@ TEST(Overrides, AreRefusedWhenTheyAreNone) {
 }
 
 TEST(UnbuiltFeatures, AreToldByKeyAndPlace) {
-  const Profile profile = one("name: a\nusb: xhci\nboot: {firmware: uefi}\n");
+  const Profile profile = one("name: a\npci: 0000:03:00.0\nlatency: {preflight_s: 5}\n");
   for (const Problem& problem : unbuilt(profile)) {
     EXPECT_EQ(problem.code, "not-built-yet");
     EXPECT_GT(problem.place.line, 1);
   }
-  EXPECT_TRUE(unbuilt(one("name: a\nusb: off\nboot: {firmware: bios}\n")).empty());
+  EXPECT_TRUE(unbuilt(one("name: a\nusb: xhci\npci: []\n")).empty());
 }
 
 class Folder : public testing::Test {
