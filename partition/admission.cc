@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "partition/planner_checks.h"
+#include "partition/words.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -43,7 +44,7 @@ void check_services(const Ground& ground, const CpuSet& mine, Draft& draft) {
     const CpuSet common = mine & ground.topology.with_siblings(service.cpus);
     if (common.empty()) continue;
     draft.findings.add("service-cpuset-overlap", "cpuset",
-                       fmt::format("CPU {} belongs to the service {}", common.list(), service.unit),
+                       cpus_that(common, "belongs", "belong") + " to the service " + service.unit,
                        "see 'services' in host.yaml");
   }
 }
@@ -108,8 +109,8 @@ void check_claims(const Ground& ground, Draft& draft) {
   const CpuSet common = draft.plan.owned_cpus & *kept;
   if (common.empty()) return;
   draft.findings.add("rt-on-housekeeping", "cpuset",
-                     fmt::format("CPU {} is kept for housekeeping ({}) by the host file",
-                                 common.list(), kept->list()),
+                     cpus_that(common, "is", "are") +
+                         fmt::format(" kept for housekeeping ({}) by the host file", kept->list()),
                      "see 'housekeeping' in host.yaml");
 }
 

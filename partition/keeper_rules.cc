@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "partition/desired.h"
 #include "partition/resctrl.h"
+#include "partition/words.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -51,7 +52,7 @@ class Judge {
         (lease.plan.owned_cpus & cpus_of(other)) | (cpus_of(lease) & other.plan.owned_cpus);
     if (common.empty()) return;
     add(error("rt-cpuset-overlap", lease.vm,
-              fmt::format("CPUs {} belong to {}{}", common.list(), what, other.vm)));
+              cpus_that(common, "belongs to ", "belong to ") + what + other.vm));
   }
 
   void present(const Lease& lease) {
@@ -60,7 +61,7 @@ class Judge {
     const CpuSet absent = wanted - lease.plan.offline_cpus - state_.online - held;
     if (absent.empty()) return;
     add(error("cpu-offline", lease.vm,
-              fmt::format("CPUs {} do not exist or are offline", absent.list()),
+              cpus_that(absent, "does not exist or is offline", "do not exist or are offline"),
               "cat /sys/devices/system/cpu/online"));
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "partition/planner_checks.h"
+#include "partition/words.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -12,19 +13,19 @@ using Where = EmulatorRequest::Where;
 void check_exist(const Ground& ground, Draft& draft, const CpuSet& cpus, const std::string& key) {
   const CpuSet unknown = cpus - ground.present;
   if (!unknown.empty()) {
-    draft.findings.add("cpu-unknown", key,
-                       fmt::format("CPU {} does not exist, the host has CPUs {}", unknown.list(),
-                                   ground.present.list()),
-                       "'kvmrt cpu-topology' shows the host");
+    draft.findings.add(
+        "cpu-unknown", key,
+        cpus_that(unknown, "does", "do") + " not exist, the host has CPUs " + ground.present.list(),
+        "'kvmrt cpu-topology' shows the host");
   }
   const auto& allowed = ground.input.allowed;
   if (!allowed) return;
   const CpuSet forbidden = (cpus & ground.present) - *allowed;
   if (forbidden.empty()) return;
-  draft.findings.add(
-      "cpu-not-allowed", key,
-      fmt::format("CPU {} is outside the CPUs {} of our cgroup", forbidden.list(), allowed->list()),
-      "start kvmrt in a cgroup whose cpuset holds it");
+  draft.findings.add("cpu-not-allowed", key,
+                     cpus_that(forbidden, "is", "are") +
+                         fmt::format(" outside the CPUs {} of our cgroup", allowed->list()),
+                     "start kvmrt in a cgroup whose cpuset holds it");
 }
 
 void report_offline(const Ground& ground, Draft& draft, const CpuSet& offline,
@@ -33,13 +34,14 @@ void report_offline(const Ground& ground, Draft& draft, const CpuSet& offline,
   const CpuSet foreign = offline - ours;
   if (!foreign.empty()) {
     draft.findings.add(
-        "cpu-offline", key, fmt::format("CPU {} is offline", foreign.list()),
+        "cpu-offline", key, cpus_that(foreign, "is offline", "are offline"),
         fmt::format("echo 1 > /sys/devices/system/cpu/cpu{}/online", foreign.lowest()->value()));
   }
   if (!ours.empty()) {
     draft.findings.add("cpu-offline", key,
-                       fmt::format("CPU {} is offline as a sibling of an RT VM's CPU", ours.list()),
-                       "it comes back when the last RT VM ends");
+                       cpus_that(ours, "is offline as a sibling of an RT VM's CPU",
+                                 "are offline as siblings of RT VMs' CPUs"),
+                       "back when the last RT VM ends; held since boot with siblings: at-boot");
   }
 }
 
@@ -51,9 +53,9 @@ void check_emulator_cpus(const Ground& ground, Draft& draft) {
   report_offline(ground, draft, (request.emulator.cpus & ground.present) - ground.online, key);
   const CpuSet leaving = request.emulator.cpus & draft.share.offline & ground.online;
   if (leaving.empty()) return;
-  draft.findings.add(
-      "cpu-offline", key,
-      fmt::format("CPU {} goes offline with the VM, being a sibling of its CPUs", leaving.list()));
+  draft.findings.add("cpu-offline", key,
+                     cpus_that(leaving, "goes offline with the VM, being a sibling of its CPUs",
+                               "go offline with the VM, being siblings of its CPUs"));
 }
 
 void check_node_set(const Ground& ground, Draft& draft, const NodeSet& nodes,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "partition/planner_checks.h"
+#include "partition/words.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -26,7 +27,7 @@ void advise_frequency(const Ground& ground, const HostFacts& facts, Draft& draft
   const CpuSet varying = draft.plan.usable_cpus() & *facts.varying_frequency;
   if (varying.empty()) return;
   draft.findings.add("frequency-not-fixed", "cpuset",
-                     fmt::format("CPU {} changes its frequency", varying.list()),
+                     cpus_that(varying, "changes its", "change their") + " frequency",
                      "set power: {governor: performance} in host.yaml");
 }
 

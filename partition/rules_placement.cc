@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "partition/planner_checks.h"
+#include "partition/words.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -38,19 +39,21 @@ void advise_cpus(const Ground& ground, const NodeSet& cpu_nodes, Draft& draft) {
   const CpuSet first = plan.cpuset & ground.first_cores;
   if (!first.empty()) {
     draft.findings.add("rt-first-core", "cpuset",
-                       fmt::format("CPU {} is of the first core of its package", first.list()),
+                       cpus_that(first, "is of the first core of its package",
+                                 "are of the first cores of their packages"),
                        "interrupts that cannot be moved arrive there; leave it to the host");
   }
   if (!draft.surplus.empty()) {
-    draft.findings.add("rt-surplus-cpus", "cpuset",
-                       fmt::format("CPU {} is owned and runs nothing", draft.surplus.list()),
-                       "take it out of cpuset");
+    draft.findings.add(
+        "rt-surplus-cpus", "cpuset",
+        cpus_that(draft.surplus, "is owned and runs", "are owned and run") + " nothing",
+        "take what runs nothing out of cpuset");
   }
   const CpuSet unnamed = plan.offline_cpus - plan.cpuset;
   if (!unnamed.empty()) {
-    draft.findings.add(
-        "siblings-go-offline", "cpuset",
-        fmt::format("CPU {} goes offline while the VM runs, being a sibling", unnamed.list()));
+    draft.findings.add("siblings-go-offline", "cpuset",
+                       cpus_that(unnamed, "goes offline while the VM runs, being a sibling",
+                                 "go offline while the VM runs, being siblings"));
   }
 }
 
@@ -64,7 +67,7 @@ void advise_nohz(const Ground& ground, Draft& draft) {
   ticking -= ground.nohz_full;
   if (ticking.empty()) return;
   draft.findings.add("rt-without-nohz-full", "cpuset",
-                     fmt::format("CPU {} is not in nohz_full", ticking.list()),
+                     cpus_that(ticking, "is", "are") + " not in nohz_full",
                      fmt::format("boot the host with nohz_full={}", ticking.list()));
 }
 
