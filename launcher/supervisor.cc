@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 #include <string_view>
 
+#include <boost/asio/error.hpp>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -106,7 +107,12 @@ void Supervisor::on_signal(int number) {
 void Supervisor::watch_exit() {
   exit_.assign(::fcntl(charge_.pidfd.get(), F_DUPFD_CLOEXEC, 3));
   exit_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code failed) {
-    if (failed) return;
+    if (failed == asio::error::operation_aborted || finished_) return;
+    if (failed) {  // without this watch nobody would ever see QEMU's end
+      error_code ignored;
+      exit_.close(ignored);
+      return watch_exit();
+    }
     if (guest_.monitor().closed()) return on_exit();
     drain_.expires_after(kDrainTime);
     drain_.async_wait([this](error_code stopped) {
