@@ -89,6 +89,16 @@ void check_device(const Ground& ground, const std::string& key, const PciDevice&
   }
 }
 
+void check_device_node(const Ground& ground, const std::string& key, const PciDevice& device,
+                       Draft& draft) {
+  const NodeSet mine = ground.topology.nodes_of(draft.plan.cpuset) | draft.plan.numa_nodes;
+  if (device.node.value() < 0 || mine.empty() || mine.has(device.node)) return;
+  draft.findings.add("pci-remote-node", key,
+                     fmt::format("{} is on NUMA node {}, the VM on {}", device.address,
+                                 device.node.value(), mine.list()),
+                     fmt::format("choose CPUs {}", device.local_cpus.list()));
+}
+
 void check_device_claims(const std::string& key, const std::string& address, Draft& draft) {
   for (const Claim* other : draft.others) {
     const auto& theirs = other->request->pci;
@@ -149,6 +159,7 @@ void check_devices(const Ground& ground, Draft& draft) {
                          "'lspci -D' lists the addresses");
     } else {
       check_device(ground, key, *device, draft);
+      check_device_node(ground, key, *device, draft);
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <net/if.h>
 #include <set>
 
 #include "base/file.h"
@@ -112,19 +113,50 @@ std::vector<ManagedIrq> probe_managed_irqs(const fs::path& root) {
   return irqs;
 }
 
-/// Block devices that are mounted or swapped on, by their device numbers' sysfs paths.
-std::vector<std::string> mounted_devices(const fs::path& root) {
+/// Where a link in sysfs leads, as text; nothing where there is none.
+void add_link(const fs::path& link, std::vector<std::string>& paths) {
+  std::error_code none;
+  const fs::path target = fs::read_symlink(link, none);
+  if (!none) paths.push_back(target.string());
+}
+
+/// "/dev/sda2": the block device of that name.
+void add_named(const fs::path& root, std::string_view source, std::vector<std::string>& paths) {
+  if (source.starts_with("/dev/"))
+    add_link(root / "sys/class/block" / source.substr(source.rfind('/') + 1), paths);
+}
+
+/// Block devices that are mounted, swapped on, or below another one (LVM, RAID, encryption).
+std::vector<std::string> used_disks(const fs::path& root) {
   std::vector<std::string> paths;
   const std::string mounts = read_file_if_any(root / "proc/self/mountinfo").value_or("");
   for (const std::string_view line : lines_of(mounts)) {
     const auto fields = fields_of(line);
-    if (fields.size() < 3 || fields[2].starts_with("0:")) continue;
-    std::error_code none;
-    const fs::path link = root / "sys/dev/block" / fields[2];
-    const fs::path target = fs::read_symlink(link, none);
-    if (!none) paths.push_back(target.string());
+    if (fields.size() < 3) continue;
+    add_link(root / "sys/dev/block" / fields[2], paths);
+    // btrfs has a number of its own; the source stands behind the file system's name.
+    const auto dash = std::find(fields.begin(), fields.end(), "-");
+    if (fields.end() - dash > 2) add_named(root, dash[2], paths);
+  }
+  const std::string swaps = read_file_if_any(root / "proc/swaps").value_or("");
+  for (const std::string_view line : lines_of(swaps)) {
+    const auto fields = fields_of(line);
+    if (!fields.empty()) add_named(root, fields[0], paths);
+  }
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(root / "sys/class/block", none)) {
+    if (!fs::is_empty(entry.path() / "holders", none) && !none) add_link(entry.path(), paths);
   }
   return paths;
+}
+
+/// Also without a carrier: somebody has set it up.
+bool is_up(const fs::path& interface) {
+  const std::string flags = read_word(interface / "flags").value_or("0x0");
+  unsigned value = 0;
+  if (flags.starts_with("0x"))
+    std::from_chars(flags.data() + 2, flags.data() + flags.size(), value, 16);
+  return (value & IFF_UP) != 0 || read_word(interface / "operstate") == "up";
 }
 
 /// The PCI address in a device path such as ".../0000:03:00.0/virtio1/net/eth0"; the last one,
@@ -138,14 +170,13 @@ std::string last_pci_address(const fs::path& path) {
   return address;
 }
 
-/// PCI devices with an interface that is up or a disk that is mounted.
+/// PCI devices with an interface that is up or a disk in use.
 std::set<std::string> probe_busy_devices(const fs::path& root) {
   std::set<std::string> busy;
-  for (const std::string& path : mounted_devices(root)) busy.insert(last_pci_address(path));
+  for (const std::string& path : used_disks(root)) busy.insert(last_pci_address(path));
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(root / "sys/class/net", none)) {
-    if (read_word(entry.path() / "operstate") == "up")
-      busy.insert(last_pci_address(fs::read_symlink(entry.path(), none)));
+    if (is_up(entry.path())) busy.insert(last_pci_address(fs::read_symlink(entry.path(), none)));
   }
   busy.erase("");
   return busy;

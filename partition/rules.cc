@@ -79,6 +79,8 @@ constexpr std::array kRules{
     Rule{"hide-kvm", kWarning, "A guest that does not see KVM loses kvm-clock."},
     Rule{"siblings-go-offline", kWarning,
          "SMT siblings that no VM names go offline while the RT VM runs."},
+    Rule{"pci-remote-node", kWarning,
+         "A device writes to the guest's memory through its own NUMA node's bus."},
     Rule{"rt-slow-device", kWarning,
          "Devices that QEMU emulates in its main loop take the lock that vCPUs need."},
     Rule{"graphics-beside-rt", kWarning,

@@ -303,6 +303,15 @@ TEST(Rules, OfDevices) {
          c.input.topology.devices[0].iommu_group = -1;
        },
        wants},
+      {"pci-remote-node",
+       [&](Case& c) {
+         wants(c);
+         c.input.topology.devices[0].node = NodeId(1);
+       },
+       [&](Case& c) {
+         wants(c);
+         c.input.topology.devices[0].node = NodeId(-1);
+       }},
       {"pci-device-in-use",
        [&](Case& c) {
          wants(c);
