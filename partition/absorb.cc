@@ -5,6 +5,7 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "partition/links.h"
 #include "partition/resctrl.h"
 #include "partition/tasks.h"
 
@@ -33,6 +34,29 @@ Problem edited(const std::string& knob, const std::string& value) {
       {}};
 }
 
+Problem lost(const std::string& knob) {
+  return {Severity::warning,
+          "link-lost",
+          "",
+          "",
+          fmt::format("{} was removed from outside: the guest's card has no connection until the "
+                      "VM's next start",
+                      knob),
+          "",
+          {}};
+}
+
+/// It is ours altogether, so there is no original for it to become.
+Problem drifted_link(const std::string& knob, const std::string& value) {
+  return {Severity::warning,
+          "link-edited",
+          "",
+          "",
+          fmt::format("{} became \"{}\" from outside", knob, value),
+          "",
+          {}};
+}
+
 /// A value from outside takes the original's place, but for counts that others add to.
 void take_over(const std::string& knob, const std::string& value, KnobRecord& record) {
   if (knob.ends_with("/nr_hugepages")) {
@@ -51,7 +75,12 @@ Problems absorb_knobs(const HostState& state, Ledger& ledger) {
     const auto& knob = at->first;
     const auto current = state.knobs.find(knob);
     const bool present = current != state.knobs.end();
-    if (!present && !is_partition_knob(knob) && !is_cache_class_knob(knob) &&
+    if (!present && is_link_knob(knob) && !ledger.pending && !at->second.written.empty()) {
+      problems.push_back(lost(knob));
+      at = ledger.knobs.erase(at);
+      continue;
+    }
+    if (!present && !is_partition_knob(knob) && !is_cache_class_knob(knob) && !is_link_knob(knob) &&
         !may_come_back(knob)) {
       at = ledger.knobs.erase(at);
       continue;
@@ -66,6 +95,8 @@ Problems absorb_knobs(const HostState& state, Ledger& ledger) {
                           fmt::format("{} reads \"{}\"", knob, value),
                           "",
                           {}});
+    } else if (!ours && is_link_knob(knob)) {
+      problems.push_back(drifted_link(knob, value));
     } else if (!ours && present) {
       problems.push_back(edited(knob, value));
       take_over(knob, value, at->second);

@@ -5,7 +5,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "partition/drivers.h"
 #include "partition/irqbalance.h"
+#include "partition/links.h"
 #include "partition/resctrl.h"
 
 namespace kvmrt::partition {
@@ -67,6 +69,14 @@ Outcome perform_knob(Host& host, const Change& change) {
     if (!change.before.empty()) remove_folder(host, change.knob);
     if (!change.after.empty()) make_cache_class(host, change.knob, change.after);
     read_back(host, change);
+    return Outcome::done;
+  }
+  if (is_link_knob(change.knob)) {
+    perform_link(host, change);
+    return Outcome::done;
+  }
+  if (is_driver_knob(change.knob) || is_override_knob(change.knob) || is_module_knob(change.knob)) {
+    perform_driver_knob(host, change);
     return Outcome::done;
   }
   if (change.knob == kCacheKnob) {

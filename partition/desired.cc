@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "partition/desired_knobs.h"
+#include "partition/device_wish.h"
 #include "partition/tasks.h"
 
 namespace kvmrt::partition {
@@ -72,6 +73,7 @@ Interest interest_of(const Ledger& ledger, const std::vector<Lease>& more) {
   for (const Lease& lease : interest.leases) {
     interest.owned |= lease.plan.owned_cpus;
     interest.offline |= lease.plan.offline_cpus;
+    for (const auto& wish : device_knobs(lease)) interest.recorded.push_back(wish.first);
   }
   interest.offline |= held_offline(ledger);
   interest.offline |= ledger.boot_offline;

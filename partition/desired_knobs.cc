@@ -6,10 +6,14 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "partition/device_wish.h"
+#include "partition/drivers.h"
 #include "partition/irqbalance.h"
 #include "partition/irqs.h"
 #include "partition/knob.h"
+#include "partition/links.h"
 #include "partition/resctrl.h"
+#include "partition/services.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -21,8 +25,10 @@ class Wisher {
 
   /// What the ledger knows goes back unless a lease, below, wants otherwise.
   void originals() {
-    for (const auto& [knob, record] : ledger_.knobs)
+    for (const auto& [knob, record] : ledger_.knobs) {
+      if (is_module_knob(knob)) continue;  // taking one out disturbs more than it gives
       wanted_.knobs[knob] = {record.original, "given back", knob.ends_with("/online"), false};
+    }
   }
 
   void host_wide_masks() {
@@ -95,6 +101,16 @@ class Wisher {
       want(fair_server_knob(cpu), "0", "host.yaml: throttling off" + owner_text(cpu), false);
   }
 
+  void devices() {
+    for (const Lease& lease : ledger_.leases) {
+      for (const auto& [knob, value] : device_knobs(lease)) {
+        // A new interface of that name would not be the one that QEMU holds.
+        if (is_link_knob(knob) && lease.qemu && !state_.knobs.contains(knob)) continue;
+        want(knob, value, "device of " + lease.vm, is_module_knob(knob));
+      }
+    }
+  }
+
   void huge_pages() {
     std::map<std::string, std::uint64_t> added;
     for (const auto& [vm, knobs] : ledger_.pages) {
@@ -124,7 +140,7 @@ class Wisher {
   /// Absent knobs (no cpufreq here, no such file on this kernel) are not wished for; a partition's
   /// cgroup is made.
   void want(const std::string& knob, std::string value, std::string reason, bool disturbs) {
-    if (!known(knob) && !is_partition_knob(knob)) return;
+    if (!known(knob) && !is_partition_knob(knob) && !is_link_knob(knob)) return;
     wanted_.knobs[knob] = {std::move(value), std::move(reason), disturbs, false};
   }
 
@@ -259,21 +275,17 @@ std::optional<Scheduling> wished_policy(const Task& task, const Ledger& ledger,
   return std::nullopt;
 }
 
-/// A service's threads on its own CPUs: above the vCPUs, as host.yaml says.
-std::optional<Scheduling> service_policy(const HostState& state, const Task& task,
-                                         const Ledger& ledger) {
-  const auto unit = state.service_of.find(task.process.value());
-  if (unit == state.service_of.end()) return std::nullopt;
-  for (const Service& service : ledger.policy.services) {
-    if (service.unit == unit->second && service.priority > 0 && task.cpus.subset_of(service.cpus))
-      return Scheduling{Policy::fifo, service.priority};
-  }
-  return std::nullopt;
+/// A service's poll threads: above the vCPUs, as host.yaml says.
+std::optional<Scheduling> service_policy(const Services& services, const Task& task) {
+  const Service* service = services.of(task);
+  if (service == nullptr || service->priority <= 0 || !services.polls(task)) return std::nullopt;
+  return Scheduling{Policy::fifo, service->priority};
 }
 
-std::optional<Scheduling> wish_for(const HostState& state, const Task& task, const Ledger& ledger,
+std::optional<Scheduling> wish_for(const HostState& state, const Services& services,
+                                   const Task& task, const Ledger& ledger,
                                    const Division& division) {
-  if (!task.kernel) return division.rt ? service_policy(state, task, ledger) : std::nullopt;
+  if (!task.kernel) return division.rt ? service_policy(services, task) : std::nullopt;
   const bool raise = state.rt_kernel || ledger.policy.kthread_priorities_named;
   return raise ? wished_policy(task, ledger, division) : std::nullopt;
 }
@@ -292,11 +304,13 @@ void want_knobs(const HostState& state, const Ledger& ledger, const Division& di
   wisher.power();
   wisher.throttling();
   wisher.huge_pages();
+  wisher.devices();
   want_cache(state, ledger, wanted);
 }
 
 void want_policies(const HostState& state, const Ledger& ledger, const Division& division,
                    Desired& wanted) {
+  const Services services(state, ledger);
   for (std::size_t i = 0; i < state.tasks.size(); ++i) {
     const Task& task = state.tasks[i];
     if (!task.known_policy) continue;
@@ -304,7 +318,7 @@ void want_policies(const HostState& state, const Ledger& ledger, const Division&
     const bool recorded =
         record != ledger.policies.end() && record->second.start_time == task.start_time;
     const Scheduling original = recorded ? record->second.original : task.scheduling;
-    const auto wish = wish_for(state, task, ledger, division);
+    const auto wish = wish_for(state, services, task, ledger, division);
     if (wish && (original.policy == Policy::other || original.priority < wish->priority)) {
       wanted.policies.push_back({i, *wish, "above the vCPUs, which wait for it"});
     } else if (recorded) {

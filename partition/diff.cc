@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "partition/drivers.h"
+#include "partition/links.h"
 #include "partition/resctrl.h"
 
 namespace kvmrt::partition {
@@ -10,6 +12,7 @@ namespace {
 
 /// The order of docs/host-changes.md; what is given back comes first, in reverse.
 enum Rank {
+  kLinkBack = 9,
   kPolicyBack = 10,
   kThrottlingBack = 11,
   kPowerBack = 12,
@@ -18,6 +21,10 @@ enum Rank {
   kPartitionBack = 20,
   kControllersBack = 21,
   kOnline = 30,
+  kModule = 31,
+  kOverride = 32,
+  kDriver = 33,
+  kLink = 34,
   kPages = 35,
   kBalancer = 39,
   kHostWide = 40,
@@ -30,6 +37,8 @@ enum Rank {
   kCache = 91,
   kThrottling = 93,
   kPolicy = 95,
+  kOverrideBack = 97,  // the driver's interrupts come up with the masks given back before
+  kDriverBack = 98,
   kBalancerBack = 99,
 };
 
@@ -38,6 +47,10 @@ int rank_of(const std::string& knob, const std::string& after, bool back) {
   if (knob == kCacheKnob) return back ? kCacheBack + 1 : kCache;
   if (is_cache_class_knob(knob)) return after.empty() ? kCacheBack : kCache + 1;
   if (is_partition_knob(knob)) return after.empty() ? kPartitionBack : kPartition;
+  if (is_link_knob(knob)) return after.empty() ? kLinkBack : kLink;
+  if (is_module_knob(knob)) return kModule;
+  if (is_override_knob(knob)) return back ? kOverrideBack : kOverride;
+  if (is_driver_knob(knob)) return back ? kDriverBack : kDriver;
   if (knob == kControllersKnob) return back ? kControllersBack : kControllers;
   if (knob.ends_with("/online")) return after == "1" ? kOnline : kOffline;
   if (knob.ends_with("/nr_hugepages")) return back ? kPagesBack : kPages;
@@ -108,9 +121,9 @@ void add_policies(const HostState& state, const Desired& wanted, std::vector<Ste
   }
 }
 
-/// A directory that is made and removed: its absence is a value.
+/// A directory or an interface that is made and removed: its absence is a value.
 bool is_made(const std::string& knob) {
-  return is_partition_knob(knob) || is_cache_class_knob(knob);
+  return is_partition_knob(knob) || is_cache_class_knob(knob) || is_link_knob(knob);
 }
 
 }  // namespace

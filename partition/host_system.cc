@@ -9,16 +9,20 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "partition/drivers.h"
 #include "partition/host.h"
+#include "partition/host_links.h"
 #include "partition/host_tasks.h"
 
 namespace kvmrt::partition {
@@ -61,6 +65,30 @@ int connect_to(const std::string& name, Fd& fd) {
   return outcome(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length));
 }
 
+/// An empty text removes it.
+int write_link(const std::string& knob, const std::string& text) {
+  if (text.empty()) return remove_system_link(knob.substr(knob.find(':') + 1));
+  const auto link = link_of(knob, text);
+  return link ? make_system_link(*link) : EINVAL;
+}
+
+/// modprobe knows where modules lie, what they need and which options the administrator gave them.
+int run_modprobe(const std::string& name) {
+  std::string program = "/sbin/modprobe";
+  std::string quiet = "-q";
+  std::string module = name;
+  std::array<char*, 4> arguments{program.data(), quiet.data(), module.data(), nullptr};
+  pid_t child = 0;
+  if (const int error =
+          ::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments.data(), environ))
+    return error;
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return errno;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ENOENT;
+}
+
 class SystemHost : public Host {
  public:
   explicit SystemHost(fs::path root) : root_(std::move(root)), live_(root_ == "/") {}
@@ -99,6 +127,8 @@ class SystemHost : public Host {
   }
 
   int write(const std::string& path, const std::string& text) override {
+    if (is_link_knob(path)) return live_ ? write_link(path, text) : ENOSYS;
+    if (is_module_knob(path)) return live_ ? run_modprobe(path.substr(path.find(':') + 1)) : ENOSYS;
     // A newline makes an empty value a real write(2): cpuset.cpus takes "" only so.
     return write_knob(at(path), text + "\n");
   }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "partition/keeper_drift.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "partition/desired_knobs.h"
+#include "partition/device_wish.h"
 #include "partition/diff.h"
 #include "partition/tasks.h"
 
@@ -39,7 +41,10 @@ Transition find_drift(Host& host, const Ledger& ledger) {
   Transition found;
   if (ledger.leases.empty()) return found;
   Interest interest = interest_of(ledger, {});
-  interest.interrupts = false;
+  // A passed-through device's interrupts come up when its guest asks for them.
+  interest.interrupts =
+      std::any_of(ledger.leases.begin(), ledger.leases.end(),
+                  [](const Lease& lease) { return !pci_addresses(lease).empty(); });
   const HostState state = read_state(host, interest);
   const Division division = divide(state, ledger);
   found.changes = knob_drift(state, ledger);

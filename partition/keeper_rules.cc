@@ -6,6 +6,8 @@
 
 #include "base/file.h"
 #include "partition/desired.h"
+#include "partition/device_wish.h"
+#include "partition/links.h"
 #include "partition/resctrl.h"
 #include "partition/words.h"
 
@@ -27,9 +29,11 @@ class Judge {
       for (std::size_t j = 0; j < i; ++j) overlap(more_[i], more_[j], "");
       present(more_[i]);
       siblings(more_[i]);
+      links(more_[i]);
       for (Problem& problem : cache_refusals(state_, more_[i])) add(std::move(problem));
       if (uses_partition(more_[i], state_.partitions)) cgroups(more_[i]);
     }
+    services();
     Ledger after = ledger_;
     after.leases.insert(after.leases.end(), more_.begin(), more_.end());
     if (divide(state_, after).housekeeping.empty())
@@ -50,9 +54,21 @@ class Judge {
     const auto cpus_of = [](const Lease& one) { return one.plan.owned_cpus | one.plan.cpuset; };
     const CpuSet common =
         (lease.plan.owned_cpus & cpus_of(other)) | (cpus_of(lease) & other.plan.owned_cpus);
+    devices(lease, other, what);
     if (common.empty()) return;
     add(error("rt-cpuset-overlap", lease.vm,
               cpus_that(common, "belongs to ", "belong to ") + what + other.vm));
+  }
+
+  void devices(const Lease& lease, const Lease& other, const char* what) {
+    const auto theirs = pci_addresses(other);
+    for (const std::string& address : pci_addresses(lease)) {
+      if (std::find(theirs.begin(), theirs.end(), address) == theirs.end()) continue;
+      Problem problem = error("pci-device-in-use", lease.vm,
+                              fmt::format("{} belongs to {}{}", address, what, other.vm));
+      problem.key = "pci";
+      add(std::move(problem));
+    }
   }
 
   void present(const Lease& lease) {
@@ -72,6 +88,40 @@ class Judge {
         add(error("sibling-cannot-go-offline", lease.vm,
                   fmt::format("CPU {} is a sibling to be taken offline and cannot go offline",
                               to_string(cpu))));
+    }
+  }
+
+  /// Poll threads that start later are found by the drift check.
+  void services() {
+    const bool rt =
+        std::any_of(more_.begin(), more_.end(), [](const Lease& lease) { return lease.plan.rt; });
+    for (const Service& service : ledger_.policy.services) {
+      const bool runs = std::any_of(state_.service_of.begin(), state_.service_of.end(),
+                                    [&](const auto& one) { return one.second == service.unit; });
+      if (!rt || runs) continue;
+      add({Severity::warning,
+           "service-not-running",
+           "",
+           "services",
+           fmt::format("no process of the service {} is there to be placed on CPUs {}",
+                       service.unit, service.cpus.list()),
+           "systemctl start " + service.unit,
+           {}});
+    }
+  }
+
+  void links(const Lease& lease) {
+    for (const auto& wish : device_knobs(lease)) {
+      const std::string& knob = wish.first;
+      const bool there = state_.knobs.contains(knob) && !ledger_.knobs.contains(knob);
+      if (!is_link_knob(knob) || !there) continue;
+      const std::string name = knob.substr(knob.find(':') + 1);
+      Problem problem =
+          error("link-exists", lease.vm,
+                fmt::format("an interface {} exists already, and it is not ours", name),
+                "ip link delete " + name + ", or name it as the network's device");
+      problem.key = "networks";
+      add(std::move(problem));
     }
   }
 

@@ -5,8 +5,10 @@
 #include <charconv>
 
 #include "base/file.h"
+#include "partition/drivers.h"
 #include "partition/irqbalance.h"
 #include "partition/irqs.h"
+#include "partition/links.h"
 #include "partition/resctrl.h"
 
 namespace kvmrt::partition {
@@ -74,17 +76,12 @@ class Reader {
     if (state_.fair_server) knob(fair_server_knob(cpu));
   }
 
-  /// systemd names the unit's cgroup after it, in the v2 tree or in its own v1 one.
+  /// systemd names the unit's cgroup after it, in the v2 tree or in its own v1 one. A path is a
+  /// file with the process's number, where no systemd runs.
   void of_unit(const std::string& unit) {
+    if (unit.starts_with('/')) return add_processes(unit, unit);
     for (const char* tree : {"", "/unified", "/systemd"}) {
-      const auto inside =
-          host_.read(std::string(kCgroups) + tree + "/system.slice/" + unit + "/cgroup.procs");
-      if (!inside) continue;
-      for (const auto text : fields_of(*inside)) {
-        int pid = 0;
-        std::from_chars(text.data(), text.data() + text.size(), pid);
-        state_.service_of[pid] = unit;
-      }
+      add_processes(unit, std::string(kCgroups) + tree + "/system.slice/" + unit + "/cgroup.procs");
     }
   }
 
@@ -101,6 +98,15 @@ class Reader {
   }
 
  private:
+  void add_processes(const std::string& unit, const std::string& file) {
+    const std::string text = host_.read(file).value_or("");
+    for (const auto word : fields_of(text)) {
+      int pid = 0;
+      std::from_chars(word.data(), word.data() + word.size(), pid);
+      if (pid > 0) state_.service_of[pid] = unit;
+    }
+  }
+
   void pages(const std::string& name) {
     knob(name);
     const auto folder = name.substr(0, name.rfind('/'));
@@ -171,6 +177,9 @@ std::string pages_text(const std::string& knob) {
 
 std::optional<std::string> read_knob(Host& host, const std::string& knob) {
   if (is_partition_knob(knob)) return read_partition(host, knob);
+  if (is_link_knob(knob)) return read_link(host, knob);
+  if (is_driver_knob(knob) || is_override_knob(knob) || is_module_knob(knob))
+    return read_driver_knob(host, knob);
   if (is_cache_class_knob(knob)) return read_cache_class(host, knob);
   if (knob == kBalancerKnob) return read_banned(host);
   if (knob == kWorkqueueKnob) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "partition/services.h"
+
 namespace kvmrt::partition {
 namespace {
 
@@ -107,8 +109,13 @@ class Absorber {
     const auto vms = tasks_of_vms(state_, ledger_.leases);
     collect_written();
     std::vector<const Task*> newborn;
+    const Services services(state_, ledger_);
     for (const Task& task : state_.tasks) {
       if (!task.movable || vms.contains(task.tid.value())) continue;
+      if (services.binds_itself(task)) {
+        ledger_.masks.erase(task.tid.value());
+        continue;
+      }
       if (recorded(ledger_, task))
         judge(task);
       else
@@ -201,9 +208,6 @@ class Absorber {
 std::unordered_set<int> tasks_of_vms(const HostState& state, const std::vector<Lease>& leases) {
   std::unordered_set<int> found;
   if (leases.empty()) return found;
-  for (const Task& task : state.tasks) {
-    if (state.service_of.contains(task.process.value())) found.insert(task.tid.value());
-  }
   const Family family(state);
   for (const Lease& lease : leases) add_tasks_of(lease, state, family, found);
   return found;
@@ -216,14 +220,16 @@ Problems absorb_tasks(const HostState& state, const Division& division, Ledger& 
 void want_masks(const HostState& state, const Ledger& ledger, const Division& division,
                 Desired& wanted) {
   const auto vms = tasks_of_vms(state, ledger.leases);
+  const Services services(state, ledger);
   wanted.masks.reserve(state.tasks.size());
   for (std::size_t i = 0; i < state.tasks.size(); ++i) {
     const Task& task = state.tasks[i];
-    if (!task.movable || vms.contains(task.tid.value())) continue;
+    if (!task.movable || vms.contains(task.tid.value()) || services.binds_itself(task)) continue;
     const bool known = recorded(ledger, task);
     const CpuSet& original = known ? ledger.masks.at(task.tid.value()).original : task.cpus;
     if (division.rt && follows_interrupt(task) && !task.cpus.intersects(division.taken)) continue;
-    wanted.masks.push_back({i, division.narrowed(original)});
+    const CpuSet* place = division.rt ? services.place_of(task) : nullptr;
+    wanted.masks.push_back({i, place != nullptr ? *place : division.narrowed(original)});
   }
 }
 

@@ -75,7 +75,9 @@ Table priority_keys() {
            .fallback = "[]",
            .help = "Poll-mode switches beside the VMs; their CPUs are owned."}),
       item<&HostPolicy::services, &Service::unit>(
-          {.name = "services[].unit", .required = true, .help = "The systemd unit."}),
+          {.name = "services[].unit",
+           .required = true,
+           .help = "The systemd unit, or the path of a pid file."}),
       item<&HostPolicy::services, &Service::cpus>(
           {.name = "services[].cpus", .type = Type::id_set, .required = true, .help = "Its CPUs."}),
       item<&HostPolicy::services, &Service::priority>(
