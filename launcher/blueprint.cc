@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "launcher/blueprint.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/core.h>
+#include <sys/utsname.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "launcher/devices_check.h"
 #include "launcher/devices_lock.h"
 #include "launcher/machine_firmware.h"
 #include "launcher/machine_probe.h"
+#include "launcher/network_links.h"
 #include "launcher/planning.h"
+#include "launcher/preflight_network.h"
+#include "launcher/preflight_pci.h"
 #include "launcher/several.h"
 #include "launcher/state_folder.h"
+#include "partition/device_wish.h"
+#include "partition/drivers.h"
+#include "partition/links.h"
 #include "profiles/host_file.h"
 #include "profiles/load.h"
 
@@ -62,6 +71,35 @@ Accelerator accelerator_of(const std::string& wanted, Blueprint& made) {
   return chosen ? chosen.value() : Accelerator::kvm;
 }
 
+bool loadable(const std::string& module) {
+  utsname kernel{};
+  ::uname(&kernel);
+  const auto known =
+      read_file_if_any(fs::path("/lib/modules") / kernel.release / "modules.dep").value_or("");
+  return known.find("/" + module + ".ko") != std::string::npos;
+}
+
+/// Loading a module disturbs real-time guests that run, so the first of them brings what the other
+/// configured VMs need. What those cannot have on this host is no reason to refuse this one.
+bool needs_vfio(const partition::VmRequest& request,
+                const std::vector<partition::VmRequest>& configured) {
+  if (!request.pci.empty()) return true;
+  const bool others = request.rt && std::any_of(configured.begin(), configured.end(),
+                                                [](const auto& vm) { return !vm.pci.empty(); });
+  return others && loadable("vfio-pci");
+}
+
+/// What is made with the lease.
+void wish_devices(Blueprint& made, bool vfio) {
+  auto& devices = made.request.pci;
+  for (const partition::LinkRequest& link : links_of(made.profile))
+    devices.push_back(
+        partition::device_wish(partition::link_knob(link.name), partition::to_text(link)));
+  if (vfio)
+    devices.push_back(
+        partition::device_wish(partition::module_knob("vfio_pci"), partition::kLoaded));
+}
+
 void plan_cpus(Blueprint& made, const CommonOptions& common,
                std::vector<partition::VmRequest> configured) {
   const bool asks = made.request.rt || !made.profile.pci.empty();
@@ -72,6 +110,7 @@ void plan_cpus(Blueprint& made, const CommonOptions& common,
   made.plan = std::move(result.plan);
   made.topology = std::move(input.topology);
   append(made.problems, std::move(result.problems));
+  wish_devices(made, needs_vfio(made.request, input.configured));
 }
 
 /// Of a binary that cannot be run, nothing: the preflight says so in the profile's terms.
@@ -177,6 +216,11 @@ Blueprint make_blueprint(Profile profile, const BlueprintOptions& options,
   if (!has_error(made.problems)) made.invocation = invocation_of(made, options);
   append(made.problems, check_image_locks(made.invocation.handovers));
   if (options.common.input.empty() && !has_error(made.problems)) {
+    Problems network = network_problems(made.profile, probe_network(made.profile));
+    append(made.problems,
+           options.dry_run ? without_rights(std::move(network)) : std::move(network));
+    append(made.problems, pci_problems(made.profile, probe_pci(made.profile),
+                                       read_file_if_any("/proc/cmdline").value_or("")));
     const auto facts = probe_preflight(made.profile, made.plan, made.invocation, kvm);
     auto permit = preflight(made.profile, made.plan, kvm, facts);
     append(made.problems, options.dry_run ? without_rights(permit.problems()) : permit.problems());

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Each network is a -netdev ("net0") and a -device ("net0-device"). Taps and /dev/vhost-net come as
 // descriptors: QEMU 7.2 aborts where it cannot open the latter by itself.
+#include <fcntl.h>
 #include <string>
 #include <string_view>
 
 #include "launcher/command_line_draft.h"
 #include "launcher/devices_network.h"
+#include "launcher/network_links.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -32,14 +34,16 @@ Options user_netdev(const Card& card) {
 /// Descriptors of all queues: "fd=5", or "fds=5:6".
 void set_queues(Draft& draft, const Card& card, Handover::Kind kind, std::string_view name,
                 Options& options) {
+  const bool vhost = kind == Handover::Kind::vhost_net;
   std::string numbers;
   for (int queue = 0; queue < card.network.queues; ++queue) {
-    const int fd = draft.hand_over(
-        {.kind = kind,
-         .path = kind == Handover::Kind::tap ? card.network.device : "/dev/vhost-net",
-         .index = card.index,
-         .queue = queue,
-         .key = item_key("networks", card.index)});
+    const int fd =
+        draft.hand_over({.kind = kind,
+                         .path = vhost ? kVhostNet : link_name(draft.profile, card.index),
+                         .open_flags = vhost ? O_RDWR : 0,
+                         .index = card.index,
+                         .queue = queue,
+                         .key = item_key("networks", card.index)});
     numbers += (queue == 0 ? "" : ":") + std::to_string(fd);
   }
   options.set(std::string(name) + (card.network.queues > 1 ? "s" : ""), numbers);
@@ -84,8 +88,7 @@ void append_device(Draft& draft, const Card& card) {
   const int boot = boot_index(draft.profile, "network", card.nth);
   Options options(network_device(network));
   options.set("id", card.id + "-device").set("netdev", card.id);
-  options.set("mac",
-              network.mac == "auto" ? derived_mac(draft.profile.name, card.index) : network.mac);
+  options.set("mac", guest_mac(draft.profile, card.index));
   // Two vectors for each pair of queues, one for changes, one for control.
   if (network.queues > 1) options.on("mq").set("vectors", 2 * network.queues + 2);
   // The boot ROM is a file of another package and takes time; needed only to boot from here.

@@ -7,11 +7,13 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "launcher/tap.h"
 #include "qmp/listen.h"
 
 namespace kvmrt::launcher {
 namespace {
 
+/// vhost-net's node is there before its module is, and loads it.
 Fd open_file(const Handover& handover) {
   Fd fd(::open(handover.path.c_str(), handover.open_flags | O_CLOEXEC | O_NOCTTY, 0600));
   if (!fd) throw_errno("open", handover.path);
@@ -44,8 +46,7 @@ Fd open_one(const Handover& handover, HandedOver& all, std::optional<FileOwner> 
     case Handover::Kind::vhost_net:
       return open_file(handover);
     case Handover::Kind::tap:
-      throw SystemError("open", "a tap device for " + handover.key, ENOSYS,
-                        "tap networks are not built yet");
+      return open_tap(handover.path);
   }
   throw SystemError("open", handover.path, EINVAL);
 }

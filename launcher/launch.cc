@@ -14,6 +14,7 @@
 #include "launcher/shared_memory.h"
 #include "launcher/spawn.h"
 #include "launcher/supervisor.h"
+#include "launcher/switch_wait.h"
 #include "partition/keeper.h"
 #include "partition/probe.h"
 
@@ -157,7 +158,7 @@ void show_changes(const std::vector<partition::Change>& changes) {
 bool take_over_lease(const Blueprint& made, Keeper& keeper) {
   for (const Lease& lease : keeper.leases()) {
     if (lease.vm != made.profile.name || lease.qemu || !keeper.alive(lease)) continue;
-    if (lease.plan != made.plan) {
+    if (lease.plan != made.plan || lease.request.pci != made.request.pci) {
       keeper.release(lease.vm);
       return false;
     }
@@ -206,12 +207,23 @@ void make_firmware_store(const profiles::Profile& profile) {
     make_variable_store(*firmware, variable_store_of(profile.name));
 }
 
+/// Before the host is touched: a switch may be long in coming.
+void await_switches(const Blueprint& made) {
+  const auto named = made.profile.qemu.start_timeout;
+  Problems problems = wait_for_switches(made.invocation, named.count() > 0 ? named : kSwitchLimit);
+  if (problems.empty()) return;
+  for (Problem& problem : problems) problem.vm = made.profile.name;
+  profiles::locate(problems, made.profile);
+  throw Refused(problems);
+}
+
 Charge start(const Blueprint& made, Charge charge, Keeper& keeper) {
   const VmFolder folder = charge.folder;
   const VmState state = charge.state;
   try {
     // Files first: what is wrong with them is told before the host changes.
     make_firmware_store(made.profile);
+    await_switches(made);
     take_cpus(made, keeper);
     return start_qemu(made, std::move(charge), keeper);
   } catch (const std::exception& error) {

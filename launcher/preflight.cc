@@ -79,9 +79,9 @@ PreflightFacts probe_preflight(const profiles::Profile& profile, const partition
 }
 
 bool about_rights(const Problem& problem) {
-  constexpr std::array<std::string_view, 4> kCodes{"memory-lock-not-allowed",
-                                                   "real-time-not-allowed",
-                                                   "user-change-not-allowed", "file-not-allowed"};
+  constexpr std::array<std::string_view, 5> kCodes{
+      "memory-lock-not-allowed", "real-time-not-allowed", "user-change-not-allowed",
+      "file-not-allowed", "network-not-allowed"};
   return std::ranges::find(kCodes, problem.code) != kCodes.end();
 }
 
@@ -94,7 +94,9 @@ Checked<Permit> preflight(const profiles::Profile& profile, const partition::VmP
   if (facts.user.ok()) user = *facts.user;
   if (user) add(problems, user_problems(*user, facts.rights));
   const bool other_user = user && user->uid != facts.rights.euid;
-  const auto way = memlock_way(profile.rt_memory, facts.rights, other_user);
+  // VFIO locks all of the guest's memory too, for the device.
+  const bool locked = profile.rt_memory || !profile.pci.empty();
+  const auto way = memlock_way(locked, facts.rights, other_user);
   add(problems, way.problems());
   add(problems, real_time_problems(highest(plan), facts.rights));
   add(problems, memory_problems(demand_of(profile, plan, kvm), facts.memory));

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "launcher/log.h"
+#include "launcher/network_links.h"
 #include "launcher/notify.h"
 #include "launcher/supervisor.h"
 #include "qmp/message.h"
@@ -78,7 +79,10 @@ void Supervisor::check_later() {
 void Supervisor::check() {
   look_at_noise();  // before what does not belong here is moved away
   sweep();
-  if (!charge_.profile.rt || life_.stage == Stage::stopping || life_.demoted) return;
+  // A VM that owns nothing of the host has nothing there to drift.
+  const bool owns =
+      charge_.profile.rt || !charge_.profile.pci.empty() || !links_of(charge_.profile).empty();
+  if (!owns || life_.stage == Stage::stopping || life_.demoted) return;
   const auto guard = deadman_.guard("putting the host's settings right");
   try {
     for (const Problem& problem : keeper_.repair().problems) {

@@ -105,14 +105,13 @@ Table network_keys() {
                                                 .type = Type::choice,
                                                 .fallback = "user",
                                                 .allowed = "user|tap|macvtap|vhost-user|none",
-                                                .later = "tap|macvtap|vhost-user",
                                                 .help = "What it is connected to."}),
       item<&Profile::networks, &Network::bridge>(
           {.name = "networks[].bridge", .fallback = "\"\"", .help = "tap: the host's bridge."}),
       item<&Profile::networks, &Network::device>(
           {.name = "networks[].device",
            .fallback = "\"\"",
-           .help = "tap: an existing interface; macvtap: the lower one."}),
+           .help = "tap: an existing interface, instead of a bridge; macvtap: the lower one."}),
       item<&Profile::networks, &Network::socket>({.name = "networks[].socket",
                                                   .type = Type::path,
                                                   .fallback = "\"\"",
@@ -142,7 +141,6 @@ Table network_keys() {
       value<&Profile::pci>({.name = "pci",
                             .type = Type::texts,
                             .fallback = "[]",
-                            .later = "*",
                             .help = "Host PCI devices passed through, by address."}),
   };
 }

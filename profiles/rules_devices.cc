@@ -30,6 +30,12 @@ bool is_pci_address(std::string_view text) {
   return looks_like(text, "xxxx:xx:xx.x") && text.back() >= '0' && text.back() <= '7';
 }
 
+/// As the kernel has it (dev_valid_name).
+bool is_interface(std::string_view text) {
+  return !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
+         text.find_first_of("/: \t\n\r\v\f") == std::string_view::npos;
+}
+
 bool is_port(std::string_view text) {
   int port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -113,8 +119,35 @@ class Devices {
       refuse(key("socket"), "missing-key", "vhost-user needs the switch's socket");
     if (network.type == "tap" && network.bridge.empty() && network.device.empty())
       refuse(key("bridge"), "missing-key", "tap needs a bridge or an existing device");
+    if (network.type == "tap" && !network.bridge.empty() && !network.device.empty())
+      refuse(key("device"), "not-together",
+             "a bridge has a tap made for it, a device is a tap that exists: name one of them");
+    names_of_its_type(network, key);
     for (std::size_t f = 0; f < network.forward.size(); ++f)
       forward(network, network.forward[f], fmt::format("networks[{}].forward[{}]", i, f));
+  }
+
+  /// Keys of another type would do nothing.
+  template <class Key>
+  void names_of_its_type(const Network& network, Key key) {
+    const bool device = network.type == "tap" || network.type == "macvtap";
+    if (!network.bridge.empty() && network.type != "tap")
+      refuse(key("bridge"), "not-together",
+             fmt::format("type {} has no bridge; tap has", network.type));
+    if (!network.device.empty() && !device)
+      refuse(key("device"), "not-together",
+             fmt::format("type {} has no device; tap and macvtap have", network.type));
+    if (!network.socket.empty() && network.type != "vhost-user")
+      refuse(key("socket"), "not-together",
+             fmt::format("type {} has no socket; vhost-user has", network.type));
+    for (const auto& [name, text] :
+         {std::pair{"bridge", network.bridge}, std::pair{"device", network.device}}) {
+      if (!text.empty() && !is_interface(text))
+        refuse(key(name), "wrong-type",
+               fmt::format("found '{}'; allowed: an interface's name, 1 to 15 characters without "
+                           "'/', ':' and blanks",
+                           text));
+    }
   }
 
   void forward(const Network& network, const std::string& rule, const std::string& key) {

@@ -1,35 +1,15 @@
 # SPDX-License-Identifier: MIT
 """A real operating system, emulated: it boots, sees its vCPUs, obeys the power button."""
 
-import shutil
-import subprocess
-import tempfile
-import unittest
-from pathlib import Path
-
 import harness
 import kernel
-from harness import SOURCE
 
 BOOT = 200  # seconds that a boot may take under emulation, on a machine that has other work
 
 
 class LinuxUnderTcg(harness.LaunchTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.guest = Path(tempfile.mkdtemp(prefix="kvmrt-linux-"))
-        cls.addClassCleanup(shutil.rmtree, cls.guest, ignore_errors=True)
-        made = subprocess.run([SOURCE / "scripts/guest/build-linux", cls.guest], timeout=200,
-                              capture_output=True, text=True, check=False)
-        if made.returncode == 77:
-            raise unittest.SkipTest(made.stdout + made.stderr)
-        if made.returncode != 0:
-            raise AssertionError(made.stderr)
-
     def boot(self, mode):
-        boot = {"kernel": str(self.guest / "vmlinux"), "initrd": str(self.guest / "guest.img"),
-                "cmdline": f"console=ttyS0 quiet kvmrt.mode={mode}"}
+        boot = harness.linux_guest() | {"cmdline": f"console=ttyS0 quiet kvmrt.mode={mode}"}
         profile = self.profile(memory="192MiB", nr_vcpus=2, boot=boot,
                                lifecycle={"shutdown_timeout": "60s"})
         return self.begin(profile, "--console")
