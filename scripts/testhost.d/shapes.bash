@@ -24,6 +24,7 @@ small-no-isolcpus  small without isolation at boot
 amd-kvm      4 CPUs: 2 packages x 2 cores, a node each; stock guests run under real KVM
 amd-kvm-8    the same with 4 cores each
 managed-irq  smt with virtio-blk and NVMe disks, a queue and a managed IRQ for each CPU
+iommu        4 CPUs, an IOMMU, two network cards alone and two that share its group
 TABLE
 }
 
@@ -49,6 +50,16 @@ set_shape() {
         -blockdev null-co,node-name=n1,size=67108864,read-zeroes=on
         -device nvme,drive=n1,serial=kvmrt,max_ioqpairs=8)
       modules=(virtio_blk nvme)
+      ;;
+    iommu)
+      # Cards without a network behind them; those behind a conventional PCI bridge
+      # share a group.
+      smp=(1 4 1) kernel=6.1 boot_args='intel_iommu=on'
+      devices=(-device intel-iommu
+        -device e1000e,addr=10 -device e1000e,addr=11
+        -device pcie-pci-bridge,id=shared,addr=12
+        -device e1000,bus=shared,addr=1 -device e1000,bus=shared,addr=2)
+      modules=(e1000 e1000e)
       ;;
     *) return 1 ;;
   esac
