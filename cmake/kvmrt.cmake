@@ -71,6 +71,8 @@ function(kvmrt_library name)
   target_link_libraries(kvmrt_${name} PUBLIC kvmrt_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+configure_file("${CMAKE_SOURCE_DIR}/tests/paths.h.in" "${CMAKE_BINARY_DIR}/generated/tests/paths.h" @ONLY)
+
 # kvmrt_tests(FOLDER LABEL libs…): each *_test.cc of tests/FOLDER becomes one executable and one
 # ctest of the given label.
 function(kvmrt_tests folder label)
@@ -81,8 +83,7 @@ function(kvmrt_tests folder label)
     add_executable(${target} "${source}")
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
     target_link_libraries(${target} PRIVATE kvmrt_options ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
-    target_compile_definitions(${target} PRIVATE
-      KVMRT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" KVMRT_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    target_include_directories(${target} PRIVATE "${CMAKE_BINARY_DIR}/generated")
     if(NOT TARGET ${folder}_tests)
       add_custom_target(${folder}_tests)
     endif()

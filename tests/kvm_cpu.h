@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/paths.h"
+
 namespace kvmrt::test {
 
 /// "" where KVM cannot be used here at all. Asked once.

@@ -9,6 +9,7 @@
 
 #include "partition/checks/report.h"
 #include "tests/checks/snapshot_host.h"
+#include "tests/paths.h"
 
 namespace kvmrt::partition::checks {
 namespace {

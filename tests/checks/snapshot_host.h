@@ -12,6 +12,7 @@
 #include "partition/checks/host_view.h"
 #include "partition/checks/view_topology.h"
 #include "partition/planner.h"
+#include "tests/paths.h"
 
 namespace kvmrt::partition::checks {
 

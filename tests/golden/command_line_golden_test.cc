@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "tests/golden/command_line_cases.h"
+#include "tests/paths.h"
 
 namespace kvmrt::golden {
 namespace {

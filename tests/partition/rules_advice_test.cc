@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "partition/rules.h"
 #include "tests/partition/rules_cases.h"
+#include "tests/paths.h"
 
 namespace kvmrt::partition {
 namespace {

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/paths.h"
+
 namespace kvmrt::partition {
 
 class Snapshot {

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "profiles/load.h"
 #include "profiles/show.h"
+#include "tests/paths.h"
 
 namespace kvmrt::profiles {
 namespace {

@@ -14,6 +14,7 @@
 #include "profiles/show.h"
 #include "profiles/template.h"
 #include "profiles/yaml.h"
+#include "tests/paths.h"
 
 namespace kvmrt::profiles {
 namespace {

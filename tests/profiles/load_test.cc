@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "profiles/file.h"
+#include "tests/paths.h"
 
 namespace kvmrt::profiles {
 namespace {

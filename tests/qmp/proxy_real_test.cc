@@ -17,6 +17,7 @@
 #include "qmp/proxy_rules.h"
 #include "qmp/task.h"
 #include "real_qemu.h"
+#include "tests/paths.h"
 
 namespace kvmrt::qmp::test {
 namespace {
