@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "launcher/commands.h"
+#include "launcher/latency/command.h"
 #include "partition/keeper.h"
 
 namespace kvmrt::launcher {
@@ -21,6 +22,7 @@ constexpr std::array kCommands{
     Command{"shutdown", "stop all running VMs, or those named", cmd_shutdown},
     Command{"stat", "state of all VMs, configured or running", cmd_stat},
     Command{"validate-host", "is this host fit, and if not, what to change", cmd_validate_host},
+    Command{"latency", "measure wake-up latency, on the host and inside a guest", cmd_latency},
     Command{"recover", "restore the host after a supervisor was killed", cmd_recover},
     Command{"siblings", "take SMT siblings of all RT VMs offline at boot", cmd_siblings},
     Command{"cpu-topology", "packages, nodes, cores and CPUs of this host as a tree",

@@ -8,6 +8,7 @@
 
 #include "launcher/adopt.h"
 #include "launcher/handover.h"
+#include "launcher/latency/gate.h"
 #include "launcher/log.h"
 #include "launcher/log_files.h"
 #include "launcher/machine_firmware.h"
@@ -225,7 +226,12 @@ Charge start(const Blueprint& made, Charge charge, Keeper& keeper) {
     make_firmware_store(made.profile);
     await_switches(made);
     take_cpus(made, keeper);
+    latency::pass_gate(made.profile, made.plan, folder, keeper.cgroup_of(made.profile.name));
     return start_qemu(made, std::move(charge), keeper);
+  } catch (const latency::EndedBefore& ended) {
+    const ExitCode code = give_back(keeper, made.profile.name, ended.code());
+    write_end(folder, state, code, ended.what());
+    throw latency::EndedBefore(code, ended.what());
   } catch (const std::exception& error) {
     give_back(keeper, made.profile.name, ExitCode::failed);
     write_end(folder, state, ExitCode::failed, error.what());
@@ -296,8 +302,10 @@ ExitCode run(Charge charge, Keeper& keeper, const std::function<void()>& on_runn
 
 }  // namespace
 
-ExitCode launch(Blueprint made, const LaunchOptions& options,
-                const std::function<void()>& on_running) {
+namespace {
+
+ExitCode launch_or_throw(Blueprint made, const LaunchOptions& options,
+                         const std::function<void()>& on_running) {
   program_path();  // before an upgrade renames it
   const std::string vm = made.profile.name;
   const VmFolder folder = make_vm_folder(vm);
@@ -313,6 +321,19 @@ ExitCode launch(Blueprint made, const LaunchOptions& options,
     charge = start(made, std::move(charge), keeper);
   }
   return run(std::move(charge), keeper, on_running);
+}
+
+}  // namespace
+
+ExitCode launch(Blueprint made, const LaunchOptions& options,
+                const std::function<void()>& on_running) {
+  try {
+    return launch_or_throw(std::move(made), options, on_running);
+  } catch (const latency::EndedBefore& ended) {
+    const bool well = ended.code() == ExitCode::done;
+    log(well ? Level::info : Level::error, ended.what());
+    return ended.code();
+  }
 }
 
 ExitCode resume(const BlueprintOptions& options, const LaunchOptions& how, Inheritance left) {

@@ -142,7 +142,6 @@ Table budget_keys() {
            .type = Type::integer,
            .fallback = "0",
            .allowed = "0..86400",
-           .later = "*",
            .help = "Measure the chosen CPUs for so many seconds before the start; 0: do not."}),
       section({.name = "guest", .help = "What runs inside; used by warnings only."}),
       value<&Profile::guest, &Guest::os>({.name = "guest.os",
