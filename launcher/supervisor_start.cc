@@ -16,6 +16,7 @@
 #include "launcher/log_files.h"
 #include "launcher/notify.h"
 #include "launcher/privileges.h"
+#include "launcher/start_hint.h"
 #include "launcher/supervisor.h"
 #include "qmp/commands.h"
 #include "qmp/listen.h"
@@ -234,8 +235,10 @@ Outcome Supervisor::failed_start(const QemuExited& exit) const {
   std::string text = "QEMU ended before the guest ran";
   if (exit.code) text += fmt::format(" (exit status {})", *exit.code);
   if (exit.signal) text += fmt::format(" (signal {})", *exit.signal);
-  if (const std::string said = log_tail(charge_.folder.qemu_log()); !said.empty())
+  if (const std::string said = log_tail(charge_.folder.qemu_log()); !said.empty()) {
     text += "; it said:\n" + said;
+    if (const std::string hint = start_hint(said); !hint.empty()) text += "\n  hint: " + hint;
+  }
   return {ExitCode::failed, text, true};
 }
 

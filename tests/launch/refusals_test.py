@@ -2,6 +2,7 @@
 """What does not start: refused before anything is touched, failed in QEMU, or not as planned."""
 
 import os
+import socket
 import subprocess
 import textwrap
 
@@ -111,7 +112,14 @@ class FailedStarts(harness.LaunchTest):
 
     def test_a_qemu_that_refuses_an_option_is_quoted(self):
         launched = self.launch(self.profile(qemu={"accel": "tcg", "extra_args": ["-bogus"]}))
-        self.failed(launched, "-bogus: invalid option")
+        self.failed(launched, "-bogus: invalid option", "hint: qemu.extra_args: ")
+
+    def test_a_port_that_is_taken_is_told_with_its_key(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            launched = self.launch(self.profile(graphics={"type": "vnc",
+                                                          "listen": f"127.0.0.1:{port}"}))
+        self.failed(launched, "Address already in use", "hint: graphics.listen: ")
 
     def test_a_qemu_that_crashes_is_told(self):
         self.failed(self.fake("crash-in-init"), "(signal 6)")
