@@ -28,7 +28,8 @@ bool Services::binds_itself(const Task& task) const {
   const bool recorded =
       record != ledger_.masks.end() && record->second.start_time == task.start_time;
   if (!recorded || record->second.original.subset_of(service->cpus)) return true;
-  return record->second.written != service->cpus;
+  // While a change is pending, what is written down may not be done yet.
+  return !ledger_.pending && record->second.written != service->cpus;
 }
 
 const CpuSet* Services::place_of(const Task& task) const {

@@ -43,6 +43,7 @@ qemu_pid() { pgrep -f -o 'qemu-system.*guest=vm|qemu-system.*-name vm'; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
 start() {
+  rm -f /run/kvmrt/vms/vm/state.json # that of a killed supervisor says "running" for ever
   "$bin/kvmrt-launch" -v -f /root/etc /root/vm.yaml >/root/log 2>&1 &
   supervisor=$!
   until_true 100 state_says running || fail "the guest does not run: $(cat /root/log)"
