@@ -183,11 +183,6 @@ void Supervisor::guest_runs() {
   if (announced_) return;
   announced_ = true;
   show_status();
-  const std::string text =
-      fmt::format("guest runs{}", charge_.profile.rt ? ", placement proven" : "");
-  log(Level::info, text);
-  notify_ready(text);
-  if (on_running_) on_running_();
   begin_noise();
   give_up_rights();
   rise_above_vcpus();
@@ -196,6 +191,12 @@ void Supervisor::guest_runs() {
   check_later();
   feed_watchdog();
   if (promotion_ == Promotion::not_yet) prepare_promotion();
+  // Said last: who hears of it may rely on all of the above.
+  const std::string text =
+      fmt::format("guest runs{}", charge_.profile.rt ? ", placement proven" : "");
+  log(Level::info, text);
+  notify_ready(text);
+  if (on_running_) on_running_();
 }
 
 void Supervisor::start_failed(std::exception_ptr why) {
