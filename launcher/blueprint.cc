@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "launcher/devices_check.h"
 #include "launcher/devices_lock.h"
+#include "launcher/latency/gate.h"
 #include "launcher/machine_firmware.h"
 #include "launcher/machine_probe.h"
 #include "launcher/network_links.h"
@@ -226,6 +227,7 @@ Blueprint make_blueprint(Profile profile, const BlueprintOptions& options,
     append(made.problems, options.dry_run ? without_rights(permit.problems()) : permit.problems());
     if (permit) made.permit = std::move(permit).value();
   }
+  append(made.problems, latency::gate_problems(made.profile, made.plan));
   profiles::locate(made.problems, made.profile);
   return made;
 }

@@ -124,14 +124,22 @@ std::filesystem::path preflight_report(const VmFolder& folder) {
   return folder.path() / "preflight.json";
 }
 
+Problems gate_problems(const profiles::Profile& profile, const partition::VmPlan& plan) {
+  if (profile.latency.preflight.count() == 0 || !measured_cpus(plan).empty()) return {};
+  Problem problem;
+  problem.code = "preflight-without-cpus";
+  problem.vm = profile.name;
+  problem.key = "latency.preflight_s";
+  problem.message = "there are no CPUs to measure: cpuset is empty";
+  problem.hint = "name the VM's CPUs in cpuset, or leave latency.preflight_s out";
+  return {problem};
+}
+
 void pass_gate(const profiles::Profile& profile, const partition::VmPlan& plan,
                const VmFolder& folder, const std::string& cgroup) {
   const auto length = profile.latency.preflight;
   const CpuSet cpus = measured_cpus(plan);
-  if (length.count() == 0) return;
-  if (cpus.empty())
-    throw EndedBefore(ExitCode::refused,
-                      "latency.preflight_s wants vCPUs with CPUs of their own; cpuset is empty");
+  if (length.count() == 0 || cpus.empty()) return;
   const std::filesystem::path path = preflight_report(folder);
   const Fd output(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));

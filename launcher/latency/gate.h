@@ -32,9 +32,13 @@ partition::CpuSet measured_cpus(const partition::VmPlan& plan);
 /// The report of the last start, for `kvmrt-latency guest`.
 std::filesystem::path preflight_report(const VmFolder& folder);
 
+/// The error "preflight-without-cpus" where a preflight is wished for and there is nothing to
+/// measure.
+Problems gate_problems(const profiles::Profile& profile, const partition::VmPlan& plan);
+
 /// Returns when the CPUs were measured and are within the budget; at once when no preflight is
-/// wished for. `cgroup`: where QEMU will live; "": nowhere of its own. Throws EndedBefore,
-/// SystemError.
+/// wished for, or gate_problems() has something to say. `cgroup`: where QEMU will live; "": nowhere
+/// of its own. Throws EndedBefore, SystemError.
 void pass_gate(const profiles::Profile& profile, const partition::VmPlan& plan,
                const VmFolder& folder, const std::string& cgroup);
 

@@ -27,7 +27,7 @@ offers() { # WANTED WORDS…: the last word is the one that is being typed
   failed=1
 }
 
-offers "launch" kvmrt la
+offers "latency launch" kvmrt la
 offers "--help" kvmrt --h
 offers "validate-config validate-host" kvmrt val
 offers "--detach --dry-run" kvmrt launch --d
