@@ -121,9 +121,7 @@ class Supervisor {
   void silent_after(milliseconds limit);
   void demote();
   [[nodiscard]] std::string what_holds_qemu() const;
-  void rise_above_vcpus();
-  void rise();
-  void step_down();
+  void start_deadman();
   void monitor_lost(const std::string& why);
 
   Charge charge_;
@@ -149,8 +147,6 @@ class Supervisor {
   bool restarting_ = false;
   bool finished_ = false;
   int sweeps_left_ = 0;
-  int priority_ = 0;  ///< of this process, SCHED_FIFO; 0: ordinary
-  bool stepped_down_ = false;
   bool heard_ = false;  ///< an event since the last question: QEMU lives
   int events_ = 0;      ///< since the last check
   int reports_left_ = kReports;

@@ -70,8 +70,7 @@ void Supervisor::check_later() {
     ask_for_life();
     check();
     reports_left_ = kReports;
-    if (std::exchange(events_, 0) > kFlood) return check_later();
-    if (stepped_down_) rise();
+    events_ = 0;
     check_later();
   });
 }

@@ -55,41 +55,21 @@ milliseconds deadman_limit() {
   return std::chrono::seconds(kDefault);
 }
 
-/// On housekeeping CPUs no vCPU competes with us; above their priority we are heard even where one
-/// got there.
-void Supervisor::rise_above_vcpus() {
+/// Only the deadman's thread runs above the vCPUs, for it does next to nothing. The supervisor
+/// itself must not: what it asks of the kernel (ending tasks, /proc) may loop there until an
+/// ordinary task of the same CPU has gone on, which below a SCHED_FIFO task never comes. Seen on
+/// Linux 6.18: waitid, in shrink_dcache_parent(), for good.
+void Supervisor::start_deadman() {
   const int highest = highest_vcpu_priority(charge_.wishes.plan);
-  if (!charge_.profile.rt || highest == 0) return;
+  if (!charge_.profile.rt || highest == 0 || life_.deadman.count() == 0) return;
   const int priority = std::min(highest + 1, ::sched_get_priority_max(SCHED_FIFO));
   std::vector<Tid> vcpus;
   for (const auto& [index, tid] : guest_.reported().vcpus) vcpus.push_back(tid);
-  const auto limit = life_.deadman;
   try {
-    if (limit.count() > 0) deadman_.start(charge_.qemu, std::move(vcpus), limit, priority);
+    deadman_.start(charge_.qemu, std::move(vcpus), life_.deadman, priority);
   } catch (const std::exception& error) {
     log(Level::warning, fmt::format("no deadman: {}", error.what()));
   }
-  priority_ = priority;
-  rise();
-}
-
-void Supervisor::rise() {
-  stepped_down_ = false;
-  if (priority_ == 0) return;
-  sched_param wanted{};
-  wanted.sched_priority = priority_;
-  if (::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &wanted) != 0)
-    log(Level::warning, "the supervisor may not run above the vCPUs' priority (CAP_SYS_NICE)");
-}
-
-/// A QEMU that floods us with events would otherwise starve a housekeeping CPU through us.
-void Supervisor::step_down() {
-  if (stepped_down_) return;
-  stepped_down_ = true;
-  log(Level::warning, "QEMU floods its monitor with events");
-  if (priority_ == 0) return;
-  const sched_param none{};
-  ::sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
 }
 
 /// QEMU closes its monitor when it ends. One that closes it and lives, or talks nonsense, cannot be

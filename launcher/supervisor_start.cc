@@ -185,7 +185,7 @@ void Supervisor::guest_runs() {
   show_status();
   begin_noise();
   give_up_rights();
-  rise_above_vcpus();
+  start_deadman();
   sweeps_left_ = 2;
   sweep_soon();
   check_later();
