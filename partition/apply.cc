@@ -22,8 +22,10 @@ void write(Host& host, const std::string& path, const std::string& text) {
 }
 
 /// EIO before 6.11, EPERM since (commit eb29369fa543): interrupts that the kernel places itself.
+/// Their file is read-only, so that without CAP_DAC_OVERRIDE not even root may open it: EACCES.
 bool is_managed(const std::string& knob, int error) {
-  return knob.ends_with("/smp_affinity_list") && (error == EIO || error == EPERM);
+  return knob.ends_with("/smp_affinity_list") &&
+         (error == EIO || error == EPERM || error == EACCES);
 }
 
 /// A device unplugged, a network queue gone, a CPU that someone took away.

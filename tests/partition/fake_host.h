@@ -48,8 +48,9 @@ class FakeHost : public Host {
   // What a test sets and compares.
   std::map<std::string, std::string> files;
   std::map<int, Task> all;
-  std::set<int> dead;                  ///< pids whose process is gone
-  std::set<int> managed_irqs;          ///< refuse with EIO
+  std::set<int> dead;          ///< pids whose process is gone
+  std::set<int> managed_irqs;  ///< refuse with managed_error
+  int managed_error = EIO;
   std::set<std::string> deaf;          ///< files that take a write and keep their value
   std::string invalid_reason;          ///< not empty: partitions become "isolated invalid (…)"
   std::uint64_t most_pages = 1000000;  ///< huge pages of any node: the kernel gives no more

@@ -240,7 +240,7 @@ inline int FakeHost::write_pages(const std::string& path, std::uint64_t count) {
 inline int FakeHost::write_irq(const std::string& path, const std::string& text) {
   const int number = number_in(path, "/proc/irq/");
   const auto cpus = CpuSet::from_list(text);
-  if (managed_irqs.contains(number)) return EIO;
+  if (managed_irqs.contains(number)) return managed_error;
   if (!cpus || !cpus->intersects(online_)) return EINVAL;
   files[path] = cpus->list();
   // The interrupt's thread follows it at the next interrupt.

@@ -65,6 +65,19 @@ TEST(Acquire, ReportsAnInterruptThatTheKernelManages) {
   EXPECT_EQ(file(*host, "/proc/irq/27/smp_affinity_list"), "4");
 }
 
+TEST(Acquire, KnowsAManagedInterruptByEachOfTheErrorsThatItGives) {
+  for (const int error : {EIO, EPERM, EACCES}) {
+    const RunDir run;
+    auto host = busy_host();
+    host->managed_error = error;
+    Keeper keeper(host, run.path());
+    const auto done = keeper.acquire({lease_on(*host, "a", 4, 6, 900)}, kPolicy);
+    ASSERT_TRUE(done) << error;
+    EXPECT_EQ(done->problems.at(0).code, "irq-managed");
+    EXPECT_TRUE(keeper.release("a").left.empty()) << error;
+  }
+}
+
 TEST(Acquire, WithoutTheCpusetControllerMovesTasksAndKthreadd) {
   const RunDir run;
   auto host = busy_host({.partitions = false});
