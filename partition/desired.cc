@@ -82,9 +82,11 @@ Interest interest_of(const Ledger& ledger, const std::vector<Lease>& more) {
     interest.units.push_back(service.unit);
   }
   for (const auto& entry : ledger.knobs) interest.recorded.push_back(entry.first);
-  // A VM that owns no CPU moves nobody: reading every task would be most of what its start costs.
+  // A VM that owns no CPU moves nobody and no interrupt: reading every one of them would be most of
+  // what its start costs.
   interest.tasks = !(interest.owned.empty() && interest.offline.empty() && ledger.knobs.empty() &&
                      ledger.masks.empty() && ledger.policies.empty());
+  interest.interrupts = interest.tasks || !interest.recorded.empty();
   return interest;
 }
 

@@ -2,6 +2,7 @@
 // What leases want of a host, in cases that the life-cycle tests do not meet.
 #include <gtest/gtest.h>
 
+#include "partition/desired.h"
 #include "tests/partition/keeper_fixture.h"
 
 namespace kvmrt::partition {
@@ -31,6 +32,23 @@ struct Scene {
   HostPolicy policy;
   FakeImage before;
 };
+
+TEST(Interest, OfAVmThatOwnsNoCpuAndNoDeviceIsInNoInterruptAndNoTask) {
+  Lease plain;
+  plain.vm = "plain";
+  const Ledger nothing;
+  EXPECT_FALSE(interest_of(nothing, {plain}).interrupts);
+  EXPECT_FALSE(interest_of(nothing, {plain}).tasks);
+  Lease owner = plain;
+  owner.plan.owned_cpus = {4};
+  EXPECT_TRUE(interest_of(nothing, {owner}).interrupts);
+  Lease with_device = plain;
+  with_device.request.pci = {"0000:03:00.0"};
+  EXPECT_TRUE(interest_of(nothing, {with_device}).interrupts);
+  Ledger held;
+  held.knobs["/proc/irq/default_smp_affinity"] = {};
+  EXPECT_TRUE(interest_of(held, {plain}).interrupts);  // to be given back
+}
 
 TEST(Interrupts, OfAVmsOwnDeviceGoToItsEmulatorCpu) {
   Scene scene;
