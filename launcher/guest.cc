@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <functional>
 
 #include "base/error.h"
 #include "launcher/deadman_thread.h"
@@ -42,52 +43,86 @@ std::vector<ThreadFacts> all_threads(Pid qemu) {
   return threads;
 }
 
+/// QEMU's threads and the kernel's helpers at one moment.
+struct Guest::Sight {
+  explicit Sight(Pid qemu) : own(list_threads(qemu)), helpers(list_kernel_helpers(qemu)) {}
+
+  [[nodiscard]] std::vector<ThreadFacts> all() const {
+    auto threads = own;
+    threads.insert(threads.end(), helpers.begin(), helpers.end());
+    return threads;
+  }
+
+  std::vector<ThreadFacts> own;
+  std::vector<ThreadFacts> helpers;
+};
+
 Guest::Guest(boost::asio::io_context& io, ProcessId qemu, Fd monitor, GuestWishes wishes)
     : io_(io), qemu_(qemu), wishes_(std::move(wishes)), monitor_(io, std::move(monitor)) {}
 
+/// What QEMU is asked of its threads, on its way: all at once, since the guest waits for it.
+struct Guest::Asked {
+  explicit Asked(qmp::Client& monitor)
+      : vcpus(qmp::query_cpus_fast(monitor)),
+        iothreads(qmp::query_iothreads(monitor)),
+        kvm(qmp::query_kvm(monitor)) {}
+
+  awaitable<std::vector<qmp::VcpuThread>> vcpus;
+  awaitable<std::vector<qmp::IothreadInfo>> iothreads;
+  awaitable<qmp::KvmState> kvm;
+};
+
+Guest::~Guest() = default;
+
 awaitable<qmp::Greeting> Guest::greet() {
-  co_return co_await monitor_.negotiate(wishes_.start_limit);
+  std::function<void()> ask = [this] { asked_ = std::make_unique<Asked>(monitor_); };
+  co_return co_await monitor_.negotiate(wishes_.start_limit, std::move(ask));
 }
 
 awaitable<void> Guest::find_threads() {
   ReportedThreads reported;
-  // All asked at once: QEMU answers in order, and the guest waits for it.
-  auto cpus_asked = qmp::query_cpus_fast(monitor_);
-  auto iothreads_asked = qmp::query_iothreads(monitor_);
-  auto kvm_asked = qmp::query_kvm(monitor_);
-  const auto vcpus = co_await std::move(cpus_asked);
+  auto asked = asked_ ? std::move(asked_) : std::make_unique<Asked>(monitor_);
+  const auto vcpus = co_await std::move(asked->vcpus);
   for (const qmp::VcpuThread& vcpu : vcpus) reported.vcpus.emplace_back(vcpu.cpu_index, vcpu.tid);
-  const auto iothreads = co_await std::move(iothreads_asked);
+  const auto iothreads = co_await std::move(asked->iothreads);
   for (const qmp::IothreadInfo& one : iothreads) reported.iothreads.emplace_back(one.id, one.tid);
   reported_ = std::move(reported);
-  const auto kvm = co_await std::move(kvm_asked);
+  const auto kvm = co_await std::move(asked->kvm);
   if (wishes_.kvm && !kvm.enabled)
     throw NotAsPlanned("QEMU does not use KVM, though the plan says so");
 }
 
-std::vector<Thread> Guest::classified() const {
+std::vector<Thread> Guest::classified(const Sight& seen) const {
   const Checked<std::vector<Thread>> threads =
-      classify(qemu_.pid, list_threads(qemu_.pid), list_kernel_helpers(qemu_.pid), reported_,
-               wishes_.nr_vcpus, wishes_.iothreads);
+      classify(qemu_.pid, seen.own, seen.helpers, reported_, wishes_.nr_vcpus, wishes_.iothreads);
   if (!threads) throw NotAsPlanned(threads.problems().front().message);
   return threads.value();
 }
 
 void Guest::place_and_prove(Promotion promotion) {
-  settings_ = wanted(classified(), wishes_.plan, promotion);
-  apply(unmet(settings_, all_threads(qemu_.pid)));
+  const Sight seen(qemu_.pid);
+  settings_ = wanted(classified(seen), wishes_.plan, promotion);
+  apply(unmet(settings_, seen.all()));
   const auto wrong = prove(qemu_.pid, settings_, wishes_.memory);
   if (!wrong.empty()) throw NotAsPlanned(joined(wrong));
 }
 
-awaitable<bool> Guest::note_power_offs() {
+namespace {
+
+awaitable<bool> accepted(awaitable<void> asked) {
   try {
-    co_await qmp::set_trace_event(monitor_, "qemu_system_shutdown_request", true);
+    co_await std::move(asked);
   } catch (const qmp::QmpError& error) {
     if (error.kind() != qmp::QmpError::Kind::refused) throw;
     co_return false;
   }
   co_return true;
+}
+
+}  // namespace
+
+awaitable<bool> Guest::note_power_offs() {
+  return accepted(qmp::set_trace_event(monitor_, "qemu_system_shutdown_request", true));
 }
 
 awaitable<void> Guest::resume() { co_await qmp::cont(monitor_); }
@@ -107,8 +142,9 @@ awaitable<void> Guest::restart(Promotion promotion) {
 
 std::vector<Guest::Repair> Guest::sweep(Promotion promotion) {
   const auto before = std::move(settings_);
-  settings_ = wanted(classified(), wishes_.plan, promotion);
-  const auto actual = all_threads(qemu_.pid);
+  const Sight seen(qemu_.pid);
+  settings_ = wanted(classified(seen), wishes_.plan, promotion);
+  const auto actual = seen.all();
   const auto wrong = unmet(settings_, actual);
   std::vector<Repair> repairs;
   for (const ThreadSetting& setting : wrong) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -42,8 +43,12 @@ class Guest {
  public:
   /// `monitor`: connected to QEMU's QMP socket.
   Guest(boost::asio::io_context& io, ProcessId qemu, Fd monitor, GuestWishes wishes);
+  ~Guest();
+  Guest(Guest&&) = delete;
+  Guest& operator=(Guest&&) = delete;
 
-  /// Waits until QEMU is made and its memory locked. Throws QmpError.
+  /// Waits until QEMU is made and its memory locked; find_threads' questions are on their way
+  /// then. Throws QmpError.
   boost::asio::awaitable<qmp::Greeting> greet();
 
   /// Asks for vCPU and iothread ids and checks them against the kernel's list. Throws NotAsPlanned.
@@ -54,7 +59,8 @@ class Guest {
   void place_and_prove(Promotion promotion);
 
   /// Has QEMU write a line to its standard error when the guest powers itself off: the run state is
-  /// the same after a reboot, and events are lost while nobody listens. False: this QEMU cannot.
+  /// the same after a reboot, and events are lost while nobody listens. Asked at once, answered to
+  /// whoever awaits it. False: this QEMU cannot.
   boost::asio::awaitable<bool> note_power_offs();
 
   boost::asio::awaitable<void> resume();
@@ -87,7 +93,9 @@ class Guest {
   [[nodiscard]] const GuestWishes& wishes() const { return wishes_; }
 
  private:
-  [[nodiscard]] std::vector<Thread> classified() const;
+  struct Asked;
+  struct Sight;
+  [[nodiscard]] std::vector<Thread> classified(const Sight& seen) const;
 
   boost::asio::io_context& io_;
   ProcessId qemu_;
@@ -95,6 +103,7 @@ class Guest {
   qmp::Client monitor_;
   ReportedThreads reported_;
   std::vector<ThreadSetting> settings_;
+  std::unique_ptr<Asked> asked_;  ///< between greet() and find_threads()
 };
 
 /// QEMU's own threads and the kernel's helpers that serve it.

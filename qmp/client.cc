@@ -95,8 +95,8 @@ awaitable<json> run_from_now(std::shared_ptr<Connection> connection, std::string
   co_return co_await run(connection, command, arguments, until);
 }
 
-awaitable<Greeting> negotiate_on(std::shared_ptr<Connection> connection, milliseconds deadline) {
-  const auto until = steady_clock::now() + deadline;
+awaitable<Greeting> negotiate_on(std::shared_ptr<Connection> connection,
+                                 steady_clock::time_point until, std::function<void()> behind) {
   connection->start();
   if (!connection->greeting && !connection->closed()) {
     auto waiter = std::make_shared<Waiter>(connection->io(), until);
@@ -106,9 +106,9 @@ awaitable<Greeting> negotiate_on(std::shared_ptr<Connection> connection, millise
   }
   if (connection->closed()) throw_end("greeting", *connection);
   if (!connection->greeting) throw_timeout("greeting");
-  const std::string command = "qmp_capabilities";
-  const std::string no_arguments;
-  co_await run(connection, command, no_arguments, until);
+  Sent sent = send_now(connection, "qmp_capabilities", std::string(), until);
+  if (behind) behind();
+  co_await answer_to(std::move(sent));
   co_return *connection->greeting;
 }
 
@@ -135,8 +135,16 @@ Client::Client(asio::io_context& io, Fd connected)
 
 Client::~Client() { connection_->abandon(); }
 
-awaitable<Greeting> Client::negotiate(milliseconds deadline) {
-  return negotiate_on(connection_, deadline);
+awaitable<Greeting> Client::negotiate(milliseconds deadline, std::function<void()> behind) {
+  negotiating_until_ = steady_clock::now() + deadline;
+  const Greeting greeting =
+      co_await negotiate_on(connection_, negotiating_until_, std::move(behind));
+  negotiating_until_ = {};
+  co_return greeting;
+}
+
+steady_clock::time_point Client::limit_of(std::string_view command) const {
+  return std::max(steady_clock::now() + deadline_of(command), negotiating_until_);
 }
 
 awaitable<json> Client::execute(std::string_view command) {
@@ -153,8 +161,11 @@ awaitable<json> Client::execute(std::string_view command, const json& arguments,
 }
 
 awaitable<json> Client::begin(std::string_view command) {
-  const auto until = steady_clock::now() + deadline_of(command);
-  return answer_to(send_now(connection_, command, std::string(), until));
+  return answer_to(send_now(connection_, command, std::string(), limit_of(command)));
+}
+
+awaitable<json> Client::begin(std::string_view command, const json& arguments) {
+  return answer_to(send_now(connection_, command, text_of(command, arguments), limit_of(command)));
 }
 
 void Client::submit(std::string_view command, const json& arguments, ReplyHandler handler) {

@@ -47,9 +47,12 @@ class Client {
   Client(Client&&) = delete;
   Client& operator=(Client&&) = delete;
 
-  /// Waits for the greeting, which QEMU sends only when its memory is locked and its devices are
-  /// made, and ends the negotiation. `deadline` covers both. Once per client.
-  boost::asio::awaitable<Greeting> negotiate(std::chrono::milliseconds deadline);
+  /// Waits for the greeting and ends the negotiation, which QEMU answers only when its memory is
+  /// locked and its devices are made. `deadline` covers both. Once per client.
+  /// `behind` is called when the negotiation's own command is on its way: what it begin()s follows
+  /// on its heels, has at least as long as the negotiation, and is refused where that is.
+  boost::asio::awaitable<Greeting> negotiate(std::chrono::milliseconds deadline,
+                                             std::function<void()> behind = {});
 
   /// The "return" value, within deadline_of(command) or the given time. Throws QmpError: refused,
   /// closed, timeout or protocol.
@@ -64,6 +67,8 @@ class Client {
   /// wait for each other. Without anybody who awaits it the reply is dropped. Throws
   /// QmpError::closed from the call itself.
   boost::asio::awaitable<nlohmann::json> begin(std::string_view command);
+  boost::asio::awaitable<nlohmann::json> begin(std::string_view command,
+                                               const nlohmann::json& arguments);
 
   /// Sends without a deadline; the handler gets the reply, or null when the connection ends first
   /// (never from inside this call). Throws QmpError::closed.
@@ -83,7 +88,10 @@ class Client {
   [[nodiscard]] std::uint64_t dropped_replies() const;
 
  private:
+  [[nodiscard]] std::chrono::steady_clock::time_point limit_of(std::string_view command) const;
+
   std::shared_ptr<Connection> connection_;
+  std::chrono::steady_clock::time_point negotiating_until_{};
 };
 
 }  // namespace kvmrt::qmp

@@ -18,6 +18,8 @@ awaitable<Value> parsed(awaitable<json> answer, Value (*parse)(const json&)) {
   co_return parse(value);
 }
 
+awaitable<void> dropped(awaitable<json> answer) { co_await std::move(answer); }
+
 }  // namespace
 
 awaitable<RunState> query_status(Client& client) {
@@ -69,11 +71,11 @@ awaitable<void> set_action(Client& client, Actions actions) {
   co_await client.execute("set-action", arguments);
 }
 
-awaitable<void> set_trace_event(Client& client, std::string name, bool on) {
+awaitable<void> set_trace_event(Client& client, const std::string& name, bool on) {
   json arguments = json::object();
   arguments["name"] = name;
   arguments["enable"] = on;
-  co_await client.execute("trace-event-set-state", arguments);
+  return dropped(client.begin("trace-event-set-state", arguments));
 }
 
 awaitable<void> device_add(Client& client, std::string driver, std::string id,

@@ -47,7 +47,7 @@ boost::asio::awaitable<void> set_action(Client& client, Actions actions);
 
 /// Takes effect where QEMU was built with the "log" trace backend (Debian's is): a line on its
 /// standard error for each such event.
-boost::asio::awaitable<void> set_trace_event(Client& client, std::string name, bool on);
+boost::asio::awaitable<void> set_trace_event(Client& client, const std::string& name, bool on);
 
 /// QEMU sends no event for a hot-plugged vCPU: ask query_cpus_fast for its thread afterwards.
 boost::asio::awaitable<void> device_add(Client& client, std::string driver, std::string id,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "qmp/client.h"
 
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -146,6 +147,25 @@ TEST(QmpClient, SendsWhatIsBegunBeforeTheFirstAnswerIsThere) {
   qemu.say("{\"return\": \"b\", \"id\": 3}\r\n{\"return\": \"a\", \"id\": 2}\r\n");
   EXPECT_EQ(answers[0].value, "a");
   EXPECT_EQ(answers[1].value, "b");
+}
+
+awaitable<void> negotiate_and_ask(Client& client, milliseconds deadline, Answer& answer) {
+  std::vector<awaitable<json>> asked;
+  std::function<void()> ask = [&] { asked.push_back(client.begin("query-status")); };
+  co_await client.negotiate(deadline, std::move(ask));
+  answer.value = co_await std::move(asked.front());
+}
+
+TEST(QmpClient, SendsWhatFollowsTheNegotiationOnItsHeels) {
+  Scripted qemu;
+  Answer answer;
+  qemu.start(negotiate_and_ask(qemu.client, kLong, answer));
+  EXPECT_EQ(qemu.heard(), "");  // not before the greeting
+  qemu.say(kGreeting);
+  EXPECT_EQ(qemu.heard(),
+            R"({"execute":"qmp_capabilities","id":1}{"execute":"query-status","id":2})");
+  qemu.say("{\"return\": {}, \"id\": 1}\r\n{\"return\": \"a\", \"id\": 2}\r\n");
+  EXPECT_EQ(answer.value, "a");
 }
 
 TEST(QmpClient, SendsArgumentsAndEscapesThem) {
