@@ -130,6 +130,7 @@ Charge start_qemu(const Blueprint& made, Charge charge, Keeper& keeper) {
   charge.monitor = std::move(files.monitor);
   charge.console = std::move(files.console);
   charge.state.qemu = charge.qemu;
+  charge.state.log_mark = 0;  // a new log
   try {
     write_state(charge.folder, charge.state);
   } catch (...) {

@@ -47,9 +47,11 @@ void set_log(std::string_view prefix, bool verbose) {
              ::getenv("JOURNAL_STREAM") != nullptr};  // NOLINT(concurrency-mt-unsafe)
 }
 
+bool shown(Level level) { return level != Level::debug || state().verbose; }
+
 void log(Level level, std::string_view text) {
   const State& s = state();
-  if (level == Level::debug && !s.verbose) return;
+  if (!shown(level)) return;
   std::string line;
   if (s.journal) line += journal_mark(level);
   line.append(s.prefix).append(": ").append(word(level)).append(text).append("\n");

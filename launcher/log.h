@@ -15,4 +15,7 @@ void set_log(std::string_view prefix, bool verbose);
 
 void log(Level level, std::string_view text);
 
+/// Whether log() would show it: for text that is dear to make.
+bool shown(Level level);
+
 }  // namespace kvmrt::launcher

@@ -73,6 +73,7 @@ class Supervisor {
   boost::asio::awaitable<void> prove_and_run();
   boost::asio::awaitable<void> take_over();
   void mark_log();
+  void save_state();
   void give_up_rights();
   [[nodiscard]] GuestShutdown end_in_log() const;
   void start_failed(std::exception_ptr why);

@@ -75,11 +75,16 @@ void Supervisor::open_proxy(const qmp::Greeting& greeting) {
 }
 
 awaitable<void> Supervisor::prove_and_run() {
+  auto noted = guest_.note_power_offs();  // answered while the threads are placed
   guest_.place_and_prove(promotion_);
-  log(Level::debug, "proven, before the guest's first instruction:\n" +
-                        thread_table(guest_.settings(), all_threads(charge_.qemu.pid)));
+  if (shown(Level::debug))
+    log(Level::debug, "proven, before the guest's first instruction:\n" +
+                          thread_table(guest_.settings(), all_threads(charge_.qemu.pid)));
   const std::string vm = charge_.profile.name;
-  if (co_await guest_.note_power_offs()) mark_log();
+  if (!co_await std::move(noted)) {
+    charge_.state.log_mark.reset();
+    save_state();
+  }
   keeper_.mark_started(vm);
   running_ = true;
   try {
@@ -149,9 +154,14 @@ awaitable<void> Supervisor::take_over() {
 
 /// What QEMU has noted so far is of a life that is over.
 void Supervisor::mark_log() {
+  if (!charge_.state.log_mark) return;  // a QEMU that notes nothing
   std::error_code absent;
   const auto size = std::filesystem::file_size(charge_.folder.qemu_log(), absent);
   charge_.state.log_mark = absent ? 0 : size;
+  save_state();
+}
+
+void Supervisor::save_state() {
   try {
     write_state(charge_.folder, charge_.state);
   } catch (const SystemError& error) {
