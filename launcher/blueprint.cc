@@ -17,6 +17,7 @@
 #include "launcher/planning.h"
 #include "launcher/preflight_network.h"
 #include "launcher/preflight_pci.h"
+#include "launcher/required.h"
 #include "launcher/several.h"
 #include "launcher/state_folder.h"
 #include "partition/device_wish.h"
@@ -33,12 +34,6 @@ using profiles::Profile;
 
 bool is_path(const std::string& text) {
   return text.find('/') != std::string::npos || text.ends_with(".yaml") || text.ends_with(".yml");
-}
-
-template <class T>
-T required(Checked<T> checked) {
-  if (!checked) throw Refused(checked.problems());
-  return std::move(checked).value();
 }
 
 Problem problem(std::string code, std::string message, std::string hint) {

@@ -11,6 +11,7 @@
 #include "launcher/configured.h"
 #include "launcher/devices_lock.h"
 #include "launcher/disk_copy.h"
+#include "launcher/required.h"
 #include "launcher/stat.h"
 #include "profiles/file.h"
 #include "profiles/store.h"
@@ -28,12 +29,6 @@ struct DiskStep {
   std::string key;  ///< "disks[0]"
   std::string from, to, format;
 };
-
-template <class T>
-T required(Checked<T> checked) {
-  if (!checked) throw Refused(checked.problems());
-  return std::move(checked).value();
-}
 
 /// "line3-root.img" of line3 becomes "line4-root.img", another name gets the VM's before it.
 std::string new_image(const std::string& image, const CloneOptions& options) {

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "launcher/required.h"
 #include "partition/checks/host_view.h"
 #include "partition/checks/live_facts.h"
 #include "partition/checks/view_topology.h"
@@ -24,12 +25,6 @@ using partition::checks::WantedVm;
 
 bool is_live(const ValidateHostOptions& options) {
   return options.root.empty() || options.root == "/";
-}
-
-template <class T>
-T required(Checked<T> checked) {
-  if (!checked) throw Refused(checked.problems());
-  return std::move(checked).value();
 }
 
 void refuse_unknown_ids(const std::vector<std::string>& ids) {
