@@ -21,7 +21,8 @@ namespace {
 constexpr const char* kExample =
     "  kvmrt-cpu-topology --suggest 2\n"
     "  kvmrt-cpu-topology --input \"pack:2 [numa] core:10 pu:2\" --json\n\n"
-    "CPUs of running VMs and of the profiles of -f, if there are any, are taken.";
+    "CPUs of running VMs and of the profiles of -f, if there are any, are taken.\n"
+    "Exit status: 0, or 3 without room for --suggest or with a profile that cannot be read.";
 
 struct Options {
   CommonOptions common;
@@ -29,18 +30,20 @@ struct Options {
   int suggest = 0;
 };
 
-/// The host, with the VMs that a suggestion must keep away from.
-partition::PlanningInput look(const Options& options) {
+/// The host, with the VMs that a suggestion must keep away from. A broken profile costs the
+/// suggestion its own CPUs only, and is told of in `problems`.
+partition::PlanningInput look(const Options& options, Problems& problems) {
   const bool profiles_there =
       options.config_named || std::filesystem::exists(options.common.config);
   partition::HostPolicy policy;
   if (profiles_there) policy = load_policy(options.common);
   auto input = planning_input(options.common, std::move(policy), {}, Devices::all);
   if (options.suggest == 0 || !profiles_there) return input;
-  auto all = profiles::load(options.common.config);
-  if (!all) throw Refused(all.problems());
-  for (const profiles::Profile& profile : *all)
+  profiles::Usable all = profiles::load_usable(options.common.config);
+  for (const profiles::Profile& profile : all.profiles)
     input.configured.push_back(profiles::request_of(profile, true));
+  problems = std::move(all.problems);
+  std::erase_if(problems, [](const Problem& p) { return p.severity != Severity::error; });
   return input;
 }
 
@@ -79,7 +82,9 @@ int cmd_cpu_topology(int argc, char** argv) {
   add_verbose_option(app, options.common);
   if (const auto code = parse_options(app, argc, argv, kExample)) return *code;
   options.config_named = app.count("--config") > 0;
-  const auto input = look(options);
+  Problems problems;
+  const auto input = look(options, problems);
+  for (const Problem& problem : problems) fmt::print(stderr, "{}\n", to_string(problem));
   std::optional<partition::Suggestion> suggestion;
   if (options.suggest > 0) {
     auto made = partition::suggest(input, options.suggest);
@@ -90,7 +95,7 @@ int cmd_cpu_topology(int argc, char** argv) {
     fmt::print("{}", json_text(topology_json(input.topology, marks_of(input), suggestion)));
   else
     print_text(input, suggestion);
-  return static_cast<int>(ExitCode::done);
+  return static_cast<int>(problems.empty() ? ExitCode::done : ExitCode::refused);
 }
 
 }  // namespace kvmrt::launcher

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fmt/core.h>
+#include <iterator>
 
 #include "base/error.h"
 #include "launcher/required.h"
@@ -70,6 +71,14 @@ std::vector<partition::Lease> live_leases(const ValidateHostOptions& options) {
   return leases;
 }
 
+/// A broken profile is told of, and the host judged for the others.
+std::vector<profiles::Profile> usable_profiles(const std::string& config, Problems& problems) {
+  profiles::Usable all = profiles::load_usable(config);
+  if (all.profiles.empty() && has_error(all.problems)) throw Refused(std::move(all.problems));
+  std::move(all.problems.begin(), all.problems.end(), std::back_inserter(problems));
+  return std::move(all.profiles);
+}
+
 /// Plans all of them; a VM that runs already keeps the plan of its lease.
 std::vector<WantedVm> plan_for(const HostView& host, const ValidateHostOptions& options,
                                const std::vector<profiles::Profile>& all,
@@ -82,7 +91,7 @@ std::vector<WantedVm> plan_for(const HostView& host, const ValidateHostOptions& 
     input.configured.push_back(profiles::request_of(profile, true));
   for (const auto& lease : input.running) input.taken_offline |= lease.plan.offline_cpus;
   auto planned = partition::plan_all(input);
-  problems = std::move(planned.problems);
+  std::move(planned.problems.begin(), planned.problems.end(), std::back_inserter(problems));
   std::vector<WantedVm> vms;
   for (std::size_t i = 0; i < all.size(); ++i) {
     WantedVm vm{input.configured[i], planned.plans[i], all[i].latency.budget_us, {}};
@@ -113,7 +122,7 @@ HostVerdict validate_host(const ValidateHostOptions& options) {
   HostVerdict verdict;
   std::vector<WantedVm> vms;
   if (!config.empty())
-    vms = plan_for(*host, options, required(profiles::load(config)), policy_beside(config),
+    vms = plan_for(*host, options, usable_profiles(config, verdict.problems), policy_beside(config),
                    verdict.problems);
   const auto wanted =
       partition::checks::wanted_of(*host, vms, config.empty() ? options.common.config : config);

@@ -22,12 +22,13 @@ struct ValidateHostOptions {
 
 struct HostVerdict {
   std::vector<partition::checks::Result> results;
-  Problems problems;  ///< why VMs cannot run on this host as configured
+  Problems problems;  ///< why VMs cannot run on this host as configured; broken profiles too
 
   [[nodiscard]] partition::checks::Status verdict() const;
 };
 
-/// Throws Refused for profiles that cannot be read and for ids that do not exist.
+/// Throws Refused where no profile can be read, for a broken host file, and for ids that do not
+/// exist.
 HostVerdict validate_host(const ValidateHostOptions& options);
 
 }  // namespace kvmrt::launcher

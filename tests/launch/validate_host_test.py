@@ -51,3 +51,32 @@ class ValidateHost(harness.LaunchTest):
         answer = self.run_tool("validate-host", "-f", self.folder)
         self.assertEqual(answer.returncode, 3)
         self.assertIn("4000", answer.stdout + answer.stderr)
+
+    def test_a_broken_profile_is_named_and_the_host_is_judged_for_the_others(self):
+        (self.folder / "broken.yaml").write_text("name: broken\nnr_vcpu: 2\n")
+        self.profile(name="sound", cpuset="4000", rt=True)
+        answer = self.run_tool("validate-host", "--json", "-f", self.folder, limit=120)
+        told = json.loads(answer.stdout)
+        self.assertEqual((answer.returncode, told["verdict"]), (3, "failed"))
+        self.assertGreater(len(told["checks"]), 100)
+        self.assertEqual({p["vm"] for p in told["problems"]}, {"broken", "sound"})
+
+    def test_only_broken_profiles_are_refused(self):
+        (self.folder / "broken.yaml").write_text("name: broken\nnr_vcpu: 2\n")
+        answer = self.run_tool("validate-host", "-f", self.folder)
+        self.assertEqual((answer.returncode, answer.stdout), (3, ""))
+        self.assertIn("nr_vcpu", answer.stderr)
+
+
+class CpuTopology(harness.LaunchTest):
+    def test_a_broken_profile_is_named_and_the_cpus_of_the_others_are_not_suggested(self):
+        machine = ["--input", "pack:1 [numa] core:8 pu:1", "--json", "--suggest", "1"]
+        free = self.run_tool("cpu-topology", "-f", self.folder, *machine)
+        self.assertEqual(free.returncode, 0, free.stderr)
+        self.assertEqual(json.loads(free.stdout)["suggestion"]["cpuset"], "6-7")
+        (self.folder / "broken.yaml").write_text("name: broken\ncpuset: 1-2\nnr_vcpu: 2\n")
+        self.profile(name="sound", cpuset="6-7", rt=True)
+        answer = self.run_tool("cpu-topology", "-f", self.folder, *machine)
+        self.assertEqual(answer.returncode, 3)
+        self.assertIn("nr_vcpu", answer.stderr)
+        self.assertEqual(json.loads(answer.stdout)["suggestion"]["cpuset"], "4-5")
