@@ -2,7 +2,9 @@
 #include "launcher/log.h"
 
 #include <cstdlib>
+#include <fmt/format.h>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace kvmrt::launcher {
@@ -39,12 +41,20 @@ std::string_view word(Level level) {
   return "";
 }
 
+/// JOURNAL_STREAM names the journal's socket as "device:inode". It is inherited, by shells too, so
+/// it says nothing of a standard error that is another file.
+bool stderr_is_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");  // NOLINT(concurrency-mt-unsafe)
+  struct stat file {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &file) != 0) return false;
+  return stream == fmt::format("{}:{}", file.st_dev, file.st_ino);
+}
+
 }  // namespace
 
 void set_log(std::string_view prefix, bool verbose) {
   // Read once, before any thread: getenv is not safe beside setenv.
-  state() = {std::string(prefix), verbose,
-             ::getenv("JOURNAL_STREAM") != nullptr};  // NOLINT(concurrency-mt-unsafe)
+  state() = {std::string(prefix), verbose, stderr_is_journal()};
 }
 
 bool shown(Level level) { return level != Level::debug || state().verbose; }

@@ -103,6 +103,19 @@ class ServiceManager(harness.LaunchTest):
         self.assertFalse({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & names)
         self.assertEqual(guest.stop(), 0)
 
+    def test_levels_are_marked_for_the_journal_and_for_nobody_else(self):
+        profile = self.profile(boot={"firmware": str(rom("SAY=off", "OFFQ35"))})
+        for number, is_journal in enumerate((False, True)):
+            errors = self.folder / f"errors{number}"
+            errors.touch()
+            told = errors.stat() if is_journal else self.folder.stat()
+            stream = f"{told.st_dev}:{told.st_ino}"
+            guest = self.launch(profile, environment=self.environment(JOURNAL_STREAM=stream))
+            self.assertIn("guest runs", guest.errors())
+            lines = guest.errors().splitlines()
+            marked = [line for line in lines if line.startswith("<")]
+            self.assertEqual(bool(marked), is_journal, lines)
+
 
 class Promotion(harness.LaunchTest):
     """promote: after-boot: on its CPU from the start, real-time when the guest is up."""
