@@ -28,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 struct Start {
   Blueprint blueprint;
   std::optional<Detached> supervisor;
-  std::optional<UnitStart> unit;
+  std::optional<UnitJob> unit;
   Clock::time_point since = Clock::now();
   std::optional<int> code;
 
@@ -105,7 +105,7 @@ LaunchOptions how_to_launch(const BootOptions& options, const std::string& vm) {
 void begin(Start& start, const BootOptions& options, Progress& progress) {
   progress.line(fmt::format("{}: starting", start.name()));
   if (by_systemd(options.common.config)) {
-    start.unit.emplace(start.name());
+    start.unit.emplace("start", start.name());
     return;
   }
   set_log(fmt::format("kvmrt-launch: {}", start.name()), options.common.verbose);

@@ -16,6 +16,8 @@
 #include "launcher/progress.h"
 #include "launcher/several.h"
 #include "launcher/stat.h"
+#include "launcher/tool.h"
+#include "launcher/unit.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -26,9 +28,12 @@ using Clock = std::chrono::steady_clock;
 struct Stop {
   std::string name;
   Fd supervisor;                 ///< pidfd; readable when it has ended
+  std::optional<UnitJob> unit;   ///< where a unit supervises the VM
   std::optional<pid_t> adopter;  ///< our child, for a guest that had no supervisor
   Clock::time_point since = Clock::now();
   bool ended = false;
+
+  [[nodiscard]] int fd() const { return unit ? unit->fd() : supervisor.get(); }
 };
 
 bool running(const VmStat& vm) {
@@ -36,7 +41,9 @@ bool running(const VmStat& vm) {
                            vm.state.status != VmStatus::failed);
 }
 
-/// The supervisor's own stop chain does it; SIGQUIT leaves out the guest's part.
+/// The supervisor's own stop chain does it; SIGQUIT leaves out the guest's part. A unit is stopped
+/// by systemd, which sends the SIGTERM: then it does not start the VM anew, and has cleaned up when
+/// we return.
 Stop ask_supervisor(const VmStat& vm, bool force) {
   Stop stop;
   stop.name = vm.state.name;
@@ -46,13 +53,17 @@ Stop ask_supervisor(const VmStat& vm, bool force) {
     return stop;
   }
   stop.supervisor = std::move(*pidfd);
-  send_signal(stop.supervisor, force ? SIGQUIT : SIGTERM);
+  const bool unit = is_of_unit(vm.state.supervisor.pid, stop.name);
+  if (force || !unit) send_signal(stop.supervisor, force ? SIGQUIT : SIGTERM);
+  if (unit) stop.unit.emplace("stop", stop.name);
   return stop;
 }
 
 Stop adopt_and_stop(const VmStat& vm, const ShutdownOptions& options) {
   Stop stop;
   stop.name = vm.state.name;
+  // The unit of a supervisor that was killed may be about to start another.
+  if (by_systemd(options.common.config)) tell_systemd({"stop", unit_of(stop.name)});
   const pid_t child = ::fork();
   if (child < 0) throw_errno("fork", "a supervisor for " + stop.name);
   if (child == 0) {
@@ -66,7 +77,8 @@ Stop adopt_and_stop(const VmStat& vm, const ShutdownOptions& options) {
   return stop;
 }
 
-int code_of(const Stop& stop) {
+int code_of(Stop& stop) {
+  if (stop.unit && stop.unit->outcome() != 0) return static_cast<int>(ExitCode::failed);
   if (stop.adopter) {
     int status = 0;
     while (::waitpid(*stop.adopter, &status, 0) < 0 && errno == EINTR) {
@@ -94,7 +106,7 @@ void wait_for_all(std::vector<Stop>& stops, std::vector<int>& codes, Progress& p
     std::vector<std::string> names;
     for (Stop& stop : stops) {
       if (stop.ended) continue;
-      waiting.push_back({stop.supervisor.get(), POLLIN, 0});
+      waiting.push_back({stop.fd(), POLLIN, 0});
       of.push_back(&stop);
       names.push_back(stop.name);
     }

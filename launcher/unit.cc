@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -52,12 +53,19 @@ bool by_systemd(const std::string& config) {
   return false;
 }
 
-UnitStart::UnitStart(const std::string& vm)
-    : unit_("kvmrt@" + vm + ".service"), child_(run_systemctl("start", unit_)) {
+std::string unit_of(const std::string& vm) { return "kvmrt@" + vm + ".service"; }
+
+bool is_of_unit(Pid supervisor, const std::string& vm) {
+  const auto cgroups = read_file_if_any("/proc/" + to_string(supervisor) + "/cgroup").value_or("");
+  return cgroups.find("/" + unit_of(vm) + "\n") != std::string::npos;
+}
+
+UnitJob::UnitJob(const char* verb, const std::string& vm)
+    : child_(run_systemctl(verb, unit_of(vm))) {
   ended_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, child_, 0)));
   if (!ended_) throw_errno("watch", "systemctl");
 }
 
-int UnitStart::outcome() { return wait_code(child_); }
+int UnitJob::outcome() { return wait_code(child_); }
 
 }  // namespace kvmrt::launcher

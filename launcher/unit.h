@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/fd.h"
+#include "base/ids.h"
 
 namespace kvmrt::launcher {
 
@@ -16,16 +17,22 @@ bool is_installed_folder(const std::string& config);
 /// whose profiles the units start.
 bool by_systemd(const std::string& config);
 
-/// "systemctl start kvmrt@NAME.service" under way.
-class UnitStart {
+/// kvmrt@NAME.service
+std::string unit_of(const std::string& vm);
+
+/// Whether this process was started by the VM's unit.
+bool is_of_unit(Pid supervisor, const std::string& vm);
+
+/// "systemctl VERB kvmrt@NAME.service" under way.
+class UnitJob {
  public:
-  explicit UnitStart(const std::string& vm);
+  UnitJob(const char* verb, const std::string& vm);
   [[nodiscard]] int fd() const { return ended_.get(); }  ///< readable when it ended
-  /// 0 when the unit is active; else systemctl's exit code, and the journal tells.
+  /// 0 when the unit is active, or inactive again; else systemctl's exit code, and the journal
+  /// tells.
   int outcome();
 
  private:
-  std::string unit_;
   pid_t child_ = -1;
   Fd ended_;
 };

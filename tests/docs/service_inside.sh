@@ -115,7 +115,17 @@ equal 'so does anybody' 'failed 1' \
   "$(setpriv --reuid 65534 --regid 65534 --clear-groups kvmrt-validate-host --json |
      python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["verdict"], int(len(d["checks"]) > 100))')"
 kvmrt-shutdown
-equal 'shutdown stops it' inactive "$(systemctl is-active "$unit")"
+equal 'shutdown stops it, and the unit has ended with it' inactive "$(systemctl is-active "$unit")"
+
+# A supervisor that has just been killed is about to be replaced: none of it may come back.
+sed -i 's/on_supervisor_death: kill/on_supervisor_death: keep/' /etc/kvmrt/unit-1.yaml
+systemctl start "$unit" || failed=1
+qemu=$(qemu_pid)
+kill -KILL "$(main_pid)"
+kvmrt-shutdown --force
+equal 'shutdown stops a VM whose supervisor was killed' '' "$(ls -d /proc/"$qemu" 2>/dev/null)"
+sleep 3
+equal 'and it stays stopped' inactive "$(systemctl is-active "$unit")"
 
 # What the package does at its removal, with a guest running.
 systemctl start "$unit"
