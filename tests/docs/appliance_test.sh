@@ -12,7 +12,7 @@ failed=0
 has() { grep -qE "$1" "$work/report" || { echo "appliance_test: the report has no '$1'"; failed=1; }; }
 
 # Busy for long enough that a thread table can be read, then it powers itself off.
-"$root/scripts/guest/build-rom" "$work/guest.rom" 'SAY="the guest ran"' SECONDS=60 OFFQ35
+"$root/scripts/guest/build-rom" "$work/guest.rom" 'SAY=the guest ran' SECONDS=60 OFFQ35
 cat > "$work/plant.yaml" <<YAML
 name: plant
 rt: true
