@@ -14,7 +14,7 @@ complain() { echo "units_test: $*" >&2; failed=1; }
 # A host as the package makes it, as far as systemd looks at it.
 mkdir -p "$scratch/bin" "$scratch/usr/bin" "$scratch/usr/lib/systemd/system" "$scratch/etc/systemd/system"
 for name in kvmrt kvmrt-launch kvmrt-recover kvmrt-siblings; do cp "$kvmrt" "$scratch/usr/bin/$name"; done
-cp /bin/kill "$scratch/bin"
+cp /bin/sh "$scratch/bin"
 cp "$root"/scripts/systemd/*.service "$root"/scripts/systemd/*.target "$scratch/usr/lib/systemd/system/"
 cp /lib/systemd/system/*.target /lib/systemd/system/*.slice /lib/systemd/system/-.slice \
   "$scratch/usr/lib/systemd/system/" 2>/dev/null || true
