@@ -10,7 +10,8 @@
 namespace kvmrt::launcher {
 
 Capabilities needed_to_supervise(const profiles::Profile& profile) {
-  Capabilities set = Capabilities::of(CAP_SYS_NICE).with(CAP_KILL).with(CAP_SYS_PTRACE);
+  Capabilities set =
+      Capabilities::of(CAP_SYS_NICE).with(CAP_KILL).with(CAP_SYS_PTRACE).with(CAP_DAC_OVERRIDE);
   const bool made_interfaces = std::ranges::any_of(
       profile.networks, [](const auto& n) { return n.type == "tap" || n.type == "macvtap"; });
   return made_interfaces ? set.with(CAP_NET_ADMIN) : set;
