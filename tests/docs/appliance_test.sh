@@ -27,11 +27,11 @@ YAML
 cat "$work/report"
 has '^active'
 has '^plant +running'
-has 'vcpu 0.*fifo.* yes|vcpu 0.*fifo'
+has 'vcpu +vcpu0 +fifo +1 3 .* yes$'
 has 'isolcpus|isolated'
 has '^== validate-host'
 has '[0-9]+ ok'
 has 'the guest ran'
-has 'guest powered off'
+has 'guest powered off; host restored'
 has '^== end success 0'
 exit "$failed"
