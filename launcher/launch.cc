@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -199,6 +200,7 @@ void write_end(const VmFolder& folder, VmState state, ExitCode code, const std::
   state.exit_code = static_cast<int>(code);
   ::unlink(folder.qmp_socket().c_str());
   ::unlink(folder.monitor_socket().c_str());
+  ::unlink(folder.agent_socket().c_str());
   write_state(folder, state);
 }
 
@@ -376,7 +378,10 @@ ExitCode stop_kept_guest(const std::string& vm, bool force) {
   Keeper keeper(partition::this_host(), state_root());
   const std::optional<Lease> kept = kept_guest(keeper, vm);
   if (!kept) return ExitCode::done;
-  Charge charge = adopt_qemu(charge_for(bare_blueprint(*kept), {}, folder), *kept, keeper);
+  Blueprint made = bare_blueprint(*kept);
+  std::error_code unreadable;
+  if (std::filesystem::exists(folder.agent_socket(), unreadable)) made.profile.agent = "on";
+  Charge charge = adopt_qemu(charge_for(made, {}, folder), *kept, keeper);
   return run(std::move(charge), keeper, [force] { ::raise(force ? SIGQUIT : SIGTERM); });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "launcher/lifecycle.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/core.h>
 
@@ -12,6 +13,10 @@ using Actions = std::vector<Action>;
 
 // Windows ignores the first power button while its display sleeps, and a busy guest may miss one.
 constexpr milliseconds kPowerDownRepeat{5000};
+// A guest agent that runs answers at once; one that is not there never does.
+constexpr milliseconds kAgentPatience{3000};
+// Between the agent's word and the first power button: services end meanwhile.
+constexpr milliseconds kAgentObeys{15000};
 // The reply to quit comes after the disks are flushed, which takes long on slow storage.
 constexpr milliseconds kQuitLimit{60000};
 constexpr milliseconds kTerminateLimit{10000};
@@ -109,6 +114,13 @@ Actions on_stopped(Lifecycle& life, const GuestStopped& event) {
   return {};
 }
 
+/// The power button has its turn whatever the agent does: half of the time is left for it.
+Actions ask_guest(const Lifecycle& life) {
+  if (!life.agent) return {PowerDown{}, ArmRepeat{kPowerDownRepeat}};
+  const milliseconds half = milliseconds(life.rules.shutdown_timeout) / 2;
+  return {AskAgent{std::min(kAgentPatience, half)}};
+}
+
 Actions on_stop_asked(Lifecycle& life, const StopAsked& event) {
   if (life.stage == Stage::stopping) return event.hasten ? harder(life) : Actions{};
   life.cause = Cause::asked;
@@ -123,9 +135,20 @@ Actions on_stop_asked(Lifecycle& life, const StopAsked& event) {
   }
   life.stage = Stage::stopping;
   life.step = StopStep::power_down;
-  append(actions, {AnnounceStopping{}, PowerDown{}, ArmRepeat{kPowerDownRepeat},
-                   ArmLimit{life.rules.shutdown_timeout}});
+  append(actions, {AnnounceStopping{}, ArmLimit{life.rules.shutdown_timeout}});
+  append(actions, ask_guest(life));
   return actions;
+}
+
+Actions on_agent_told(const Lifecycle& life) {
+  if (life.step != StopStep::power_down) return {};
+  return {info("the guest agent shuts the guest down"), ArmRepeat{kAgentObeys}};
+}
+
+Actions on_agent_failed(const Lifecycle& life, const AgentFailed& event) {
+  if (life.step != StopStep::power_down) return {};
+  return {info(fmt::format("guest agent: {}; pressing the power button", event.why)), PowerDown{},
+          ArmRepeat{kPowerDownRepeat}};
 }
 
 /// QEMU was silent for as long as the profile allows: whatever holds it up, the vCPUs are not to
@@ -175,6 +198,8 @@ struct Visitor {
     return {ProveAgain{}};
   }
   Actions operator()(const StopAsked& event) const { return on_stop_asked(life, event); }
+  Actions operator()(const AgentTold&) const { return on_agent_told(life); }
+  Actions operator()(const AgentFailed& event) const { return on_agent_failed(life, event); }
   Actions operator()(const TimeUp&) const {
     return life.stage == Stage::stopping ? harder(life) : Actions{};
   }

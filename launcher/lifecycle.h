@@ -41,6 +41,10 @@ struct StopAsked {       ///< signal, `shutdown`, end of the host
   bool hasten = false;   ///< take the next, harder step at once
 };
 struct TimeUp {};          ///< the limit armed by the last `arm_limit`
+struct AgentTold {};       ///< the guest agent answered, and was told to shut the guest down
+struct AgentFailed {       ///< it did not answer in time, or refuses
+  std::string why;
+};
 struct PowerDownAgain {};  ///< the repeat armed by the last `arm_repeat`
 struct RestartFailed {     ///< reset, proof or cont did not succeed
   std::string message;
@@ -57,11 +61,14 @@ struct QemuExited {     ///< pidfd readable and waited for
 };
 
 using Event = std::variant<GuestShutdown, GuestPanicked, WatchdogFired, StorageFailed, GuestStopped,
-                           GuestResumed, StopAsked, TimeUp, PowerDownAgain, RestartFailed,
-                           QemuSilent, QemuAnswers, QemuExited>;
+                           GuestResumed, StopAsked, AgentTold, AgentFailed, TimeUp, PowerDownAgain,
+                           RestartFailed, QemuSilent, QemuAnswers, QemuExited>;
 
 // What is to be done.
 struct PowerDown {};  ///< system_powerdown
+struct AskAgent {     ///< the guest agent is to answer, then to shut the guest down
+  milliseconds patience;
+};
 struct Quit {};       ///< QMP quit
 struct Terminate {};  ///< SIGTERM on the pidfd
 struct Kill {};       ///< SIGKILL on the pidfd
@@ -80,7 +87,7 @@ struct Say {
 };
 struct AnnounceStopping {};  ///< sd_notify STOPPING, state "stopping"
 
-using Action = std::variant<PowerDown, Quit, Terminate, Kill, Restart, ProveAgain, Demote, ArmLimit,
+using Action = std::variant<PowerDown, AskAgent, Quit, Terminate, Kill, Restart, ProveAgain, Demote, ArmLimit,
                             ArmRepeat, Say, AnnounceStopping>;
 
 enum class Stage { running, paused, stopping, ended };
@@ -104,6 +111,7 @@ enum class Cause {
 
 struct Lifecycle {
   profiles::Lifecycle rules;
+  bool agent = false;            ///< the guest may have an agent: it is asked before the button
   milliseconds deadman{30'000};  ///< how long QEMU may leave us without an answer; 0: for ever
   Stage stage = Stage::running;
   StopStep step = StopStep::none;

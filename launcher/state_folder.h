@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The folder under which everything about running VMs lives: ${KVMRT_RUNDIR:-/run/kvmrt}, mode
 // 0700, on a tmpfs, so that a reboot forgets it together with the VMs.
-//   vms/NAME/lock  state.json  qmp.sock  monitor.sock  console.log  qemu.log (+ .1 .2 …)
+//   vms/NAME/lock  state.json  qmp.sock  monitor.sock  agent.sock  console.log  qemu.log (+ .1 .2 …)
 #pragma once
 
 #include <filesystem>
@@ -27,6 +27,8 @@ class VmFolder {
   [[nodiscard]] std::filesystem::path qmp_socket() const { return path_ / "qmp.sock"; }
   /// For users: many at once, through the supervisor.
   [[nodiscard]] std::filesystem::path monitor_socket() const { return path_ / "monitor.sock"; }
+  /// QEMU's end of the guest agent's channel.
+  [[nodiscard]] std::filesystem::path agent_socket() const { return path_ / "agent.sock"; }
   [[nodiscard]] std::filesystem::path console_log() const { return path_ / "console.log"; }
   [[nodiscard]] std::filesystem::path qemu_log() const { return path_ / "qemu.log"; }
   [[nodiscard]] std::filesystem::path supervisor_log() const { return path_ / "supervisor.log"; }

@@ -55,6 +55,7 @@ Supervisor::Supervisor(Charge charge, partition::Keeper& keeper, std::function<v
       guest_(io_, charge_.qemu, std::move(charge_.monitor), charge_.wishes),
       noise_(charge_.folder, std::chrono::microseconds(charge_.profile.latency.budget_us)) {
   life_.rules = charge_.profile.lifecycle;
+  life_.agent = !charge_.profile.agent.empty();
   life_.deadman = deadman_limit();
 }
 
@@ -146,6 +147,7 @@ void Supervisor::finish(const QemuExited& exit) {
   console_.reset();
   promote_watch_.reset();
   proxy_.reset();
+  agent_.reset();
   guest_.monitor().close();
   for (Timer* timer :
        {&limit_, &repeat_, &drain_, &check_, &sweep_, &watchdog_, &promote_, &silence_, &replace_})
@@ -224,6 +226,8 @@ void Supervisor::perform(const Action& action) {
     log(say->level, say->text);
   } else if (std::holds_alternative<PowerDown>(action)) {
     command("system_powerdown");
+  } else if (const auto* ask = std::get_if<AskAgent>(&action)) {
+    ask_agent(ask->patience);
   } else if (std::holds_alternative<Quit>(action)) {
     command("quit");
   } else if (std::holds_alternative<Terminate>(action)) {
@@ -257,6 +261,12 @@ void Supervisor::command(const char* name) {
     // A monitor that is gone cannot be asked; the limit's next step needs none.
     log(Level::debug, fmt::format("{}: monitor closed", name));
   }
+}
+
+void Supervisor::ask_agent(milliseconds patience) {
+  agent_.emplace(io_, charge_.folder.agent_socket(), patience, [this](const Event& event) {
+    if (!finished_) handle(event);
+  });
 }
 
 void Supervisor::arm(Timer& timer, milliseconds after, Event event) {

@@ -19,6 +19,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/fd.h"
+#include "launcher/agent.h"
 #include "launcher/console.h"
 #include "launcher/deadman_thread.h"
 #include "launcher/guest.h"
@@ -94,6 +95,7 @@ class Supervisor {
   void handle(const Event& event);
   void perform(const Action& action);
   void command(const char* name);
+  void ask_agent(milliseconds patience);
   void arm(Timer& timer, milliseconds after, Event event);
   void signal_qemu(int number);
   boost::asio::awaitable<void> restart();
@@ -137,6 +139,7 @@ class Supervisor {
   Guest guest_;
   std::optional<qmp::Proxy> proxy_;
   std::optional<Console> console_;
+  std::optional<AgentCall> agent_;
   std::optional<TextWatch> promote_watch_;
   Lifecycle life_;
   noise::Watch noise_;

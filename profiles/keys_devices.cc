@@ -202,8 +202,9 @@ Table other_keys() {
                               .type = Type::device,
                               .fallback = "off",
                               .allowed = "on",
-                              .later = "*",
-                              .help = "Channel to the QEMU guest agent."}),
+                              .help = "Channel to the QEMU guest agent (agent.sock in the VM's "
+                                      "state folder); a stop tells it to shut the guest down once "
+                                      "it has answered, else the power button is pressed."}),
       list_of<&Profile::shared_memory>({.name = "shared_memory",
                                         .fallback = "[]",
                                         .help = "Memory shared between VMs (ivshmem)."}),

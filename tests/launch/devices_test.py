@@ -3,11 +3,14 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 
 import harness
 import kernel
 from harness import TCG, rom
+
+BOOT = 200  # seconds that a boot may take under emulation, on a machine that has other work
 
 
 def receive(connection, count):
@@ -78,6 +81,46 @@ class Watchdogs(harness.LaunchTest):
         launched = self.launch(self.profile(watchdog="i6300esb",
                                             boot={"firmware": str(rom("ESB=100"))}))
         self.said(launched, 11, "watchdog")
+
+
+class GuestAgent(harness.LaunchTest):
+    def test_a_stop_goes_through_the_agent_of_a_guest_that_is_deaf_to_the_button(self):
+        boot = harness.linux_guest() | {"cmdline": "console=ttyS0 quiet kvmrt.mode=agent"}
+        guest = self.begin(self.profile(memory="192MiB", boot=boot, agent=True,
+                                        lifecycle={"shutdown_timeout": "100s"}), "--console")
+        harness.until("ready", lambda: "kvmrt-guest: ready" in guest.output(), BOOT)
+        self.assertEqual(guest.stop(60), 0, guest.errors())
+        self.assertIn("the guest agent shuts the guest down", guest.errors())
+        self.assertIn("kvmrt-guest: told by the agent", guest.output())
+        self.assertNotIn("by force", guest.errors())
+
+    def test_an_agent_that_is_not_there_is_not_waited_for(self):
+        guest = self.begin(self.profile(agent=True, lifecycle={"shutdown_timeout": "2s"},
+                                        boot={"firmware": str(rom("SAY=halts"))}))
+        guest.until_said("guest runs")
+        begun = time.monotonic()
+        self.assertEqual(guest.stop(), 0, guest.errors())
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertIn("guest agent: no answer in 1000 ms; pressing the power button",
+                      guest.errors())
+
+    def test_others_may_talk_to_the_agent_until_the_guest_is_stopped(self):
+        guest = self.begin(self.profile(agent=True, lifecycle={"shutdown_timeout": "2s"},
+                                        boot={"firmware": str(rom("SAY=halts"))}))
+        guest.until_said("guest runs")
+        path = self.run_dir / "vms" / self.name / "agent.sock"
+        monitor = harness.Monitor(self, self.name)
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.connect(str(path))
+
+        def connected():
+            told = monitor.ask("query-chardev")["return"]
+            return "disconnected" not in str([c for c in told if c["label"] == "agent0"])
+
+        harness.until("QEMU serves us", connected)
+        self.assertEqual(guest.stop(), 0, guest.errors())
+        self.assertFalse(path.exists(), "left behind")
 
 
 class SharedMemory(harness.LaunchTest):

@@ -7,6 +7,7 @@
 namespace kvmrt::launcher {
 namespace {
 
+using std::chrono::seconds;
 using Rule = profiles::Lifecycle::Action;
 
 template <class Wanted>
@@ -121,6 +122,31 @@ TEST(LifecycleStop, APausedGuestIsEndedWithoutWaitingForIt) {
   ASSERT_EQ(life.stage, Stage::paused);
   EXPECT_TRUE(has<Quit>(on_event(life, StopAsked{"SIGTERM"})));
   EXPECT_TRUE(outcome_of(life, kCleanExit).warn);
+}
+
+TEST(LifecycleStop, AnAgentIsAskedBeforeThePowerButtonIsPressed) {
+  Lifecycle life;
+  life.agent = true;
+  const auto first = on_event(life, StopAsked{"SIGTERM"});
+  EXPECT_TRUE(has<AskAgent>(first));
+  EXPECT_FALSE(has<PowerDown>(first));
+  const auto told = on_event(life, AgentTold{});
+  EXPECT_FALSE(has<PowerDown>(told));
+  EXPECT_TRUE(has<ArmRepeat>(told));
+  EXPECT_TRUE(has<PowerDown>(on_event(life, PowerDownAgain{})));
+}
+
+TEST(LifecycleStop, ThePowerButtonServesWhereTheAgentDoesNot) {
+  Lifecycle life;
+  life.agent = true;
+  life.rules.shutdown_timeout = seconds(2);
+  EXPECT_EQ(get<AskAgent>(on_event(life, StopAsked{"SIGTERM"})).patience, seconds(1));
+  const auto actions = on_event(life, AgentFailed{"no answer"});
+  EXPECT_TRUE(has<PowerDown>(actions));
+  EXPECT_EQ(get<ArmRepeat>(actions).after, seconds(5));
+  EXPECT_TRUE(has<Quit>(on_event(life, TimeUp{})));
+  EXPECT_TRUE(on_event(life, AgentFailed{"closed"}).empty());
+  EXPECT_TRUE(on_event(life, AgentTold{}).empty());
 }
 
 TEST(LifecyclePause, AGuestResumedBySomebodyElseIsProvenAgain) {
