@@ -41,7 +41,8 @@ GuestWishes wishes_of(const Blueprint& made) {
   wishes.plan = made.plan;
   wishes.nr_vcpus = made.profile.nr_vcpus;
   for (const profiles::Iothread& one : made.profile.iothreads) wishes.iothreads.push_back(one.name);
-  wishes.memory = {made.profile.rt_memory, made.profile.memory.size, made.plan.numa_nodes};
+  wishes.memory = {made.profile.rt_memory, made.profile.memory.size,
+                   memory_nodes_of(made.profile, made.plan), bound_apart(made.profile)};
   wishes.kvm = made.accelerator == Accelerator::kvm;
   wishes.recovery_thread = wishes.kvm && kvm_makes_recovery_thread();
   wishes.start_limit = start_limit_of(made);

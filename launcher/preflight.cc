@@ -43,7 +43,11 @@ std::string binary_of(const QemuInvocation& invocation) {
 }
 
 MemoryDemand demand_of(const profiles::Profile& profile, const partition::VmPlan& plan, bool kvm) {
-  return {profile.memory.size, profile.memory.hugepages, plan.numa_nodes, profile.rt_memory, kvm,
+  return {profile.memory.size,
+          profile.memory.hugepages,
+          memory_nodes_of(profile, plan),
+          profile.rt_memory,
+          kvm,
           profile.nr_vcpus};
 }
 

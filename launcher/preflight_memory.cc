@@ -114,6 +114,23 @@ Problem not_enough_memory(const MemoryDemand& demand, Bytes need, Bytes have) {
 
 }  // namespace
 
+partition::NodeSet memory_nodes_of(const profiles::Profile& profile,
+                                   const partition::VmPlan& plan) {
+  partition::NodeSet nodes = profile.numa.empty() ? plan.numa_nodes : partition::NodeSet();
+  for (const profiles::GuestNode& guest : profile.numa) {
+    const auto& own = guest.host_nodes.empty() ? plan.numa_nodes : guest.host_nodes;
+    if (own.empty()) return {};
+    nodes = nodes | own;
+  }
+  // QEMU's own memory follows the plan whatever the guest's does.
+  return nodes.empty() || plan.numa_nodes.empty() ? nodes : nodes | plan.numa_nodes;
+}
+
+bool bound_apart(const profiles::Profile& profile) {
+  return std::any_of(profile.numa.begin(), profile.numa.end(),
+                     [](const profiles::GuestNode& node) { return !node.host_nodes.empty(); });
+}
+
 MemorySupply probe_memory(const fs::path& root) {
   MemorySupply supply;
   supply.available = meminfo(read_file_if_any(root / "proc/meminfo").value_or(""), "MemAvailable:");

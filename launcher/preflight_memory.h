@@ -9,6 +9,8 @@
 #include "base/bytes.h"
 #include "base/problem.h"
 #include "partition/cpuset.h"
+#include "partition/plan.h"
+#include "profiles/profile.h"
 
 namespace kvmrt::launcher {
 
@@ -23,6 +25,12 @@ struct MemorySupply {
 };
 
 MemorySupply probe_memory(const std::filesystem::path& root = "/");
+
+/// All nodes that may give guest memory, those of guest nodes included; empty: any.
+partition::NodeSet memory_nodes_of(const profiles::Profile& profile, const partition::VmPlan& plan);
+
+/// Does a guest node have host nodes of its own?
+bool bound_apart(const profiles::Profile& profile);
 
 struct MemoryDemand {
   Bytes guest;

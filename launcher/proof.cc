@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
+#include <optional>
 
 #include "base/file.h"
 
@@ -29,8 +30,16 @@ bool own_file(std::string_view file) {
   return std::ranges::any_of(kOwn, [&](auto prefix) { return file.starts_with(prefix); });
 }
 
+/// The nodes of a mapping's policy, "bind:0-1" or "bind=static:1"; nothing for other policies.
+std::optional<NodeSet> bound_to(std::string_view policy) {
+  const auto colon = policy.find(':');
+  if (!policy.starts_with("bind") || colon == std::string_view::npos) return std::nullopt;
+  return NodeSet::from_list(policy.substr(colon + 1));
+}
+
 /// One mapping: how many bytes of it lie where they should not.
-Bytes outside_in(std::string_view line, const NodeSet& nodes) {
+Bytes outside_in(std::string_view line, const MemoryWish& wish) {
+  std::optional<NodeSet> bound;
   std::uint64_t pages = 0;
   std::uint64_t page_kib = 4;
   bool own = true;
@@ -39,22 +48,27 @@ Bytes outside_in(std::string_view line, const NodeSet& nodes) {
     const auto equal = field.find('=');
     const auto value = equal == std::string_view::npos ? "" : field.substr(equal + 1);
     if (field == "huge") huge = true;
+    if (wish.apart && field.starts_with("bind")) bound = bound_to(field);
     if (field.starts_with("file=")) own = own_file(value);
     if (field.starts_with("kernelpagesize_kB=")) page_kib = number_of(value);
     if (field.size() < 3 || field[0] != 'N' || field[1] < '0' || field[1] > '9') continue;
     const NodeId node(static_cast<int>(number_of(field.substr(1, equal - 1))));
-    if (!nodes.has(node)) pages += number_of(value);
+    const bool allowed =
+        (wish.nodes.empty() || wish.nodes.has(node)) && (!bound || bound->has(node));
+    if (!allowed) pages += number_of(value);
   }
   return own || huge ? kib(pages * page_kib) : Bytes();
 }
 
-/// Where only the wanted nodes have memory, there is nothing to look for (and reading the maps of
-/// a large guest walks all of its page tables).
-bool only_memory_is_on(const NodeSet& nodes, const fs::path& root) {
+/// Where no page can lie wrong, there is nothing to look for (and reading the maps of a large guest
+/// walks all of its page tables).
+bool cannot_lie_wrong(const MemoryWish& wish, const fs::path& root) {
+  if (wish.nodes.empty() && !wish.apart) return true;
   const auto text = read_file_if_any(root / "sys/devices/system/node/has_memory");
   if (!text) return false;
   const auto all = NodeSet::from_list(*text);
-  return all && all->subset_of(nodes);
+  if (!all || (wish.apart && all->count() > 1)) return false;
+  return wish.nodes.empty() || all->subset_of(wish.nodes);
 }
 
 void prove_lock(const MemoryFacts& facts, const MemoryWish& wish, std::vector<Mismatch>& found) {
@@ -65,12 +79,13 @@ void prove_lock(const MemoryFacts& facts, const MemoryWish& wish, std::vector<Mi
 
 void prove_nodes(Pid qemu, const MemoryWish& wish, const fs::path& root,
                  std::vector<Mismatch>& found) {
-  if (wish.nodes.empty() || only_memory_is_on(wish.nodes, root)) return;
+  if (cannot_lie_wrong(wish, root)) return;
   const auto maps = read_file_if_any(root / "proc" / to_string(qemu) / "numa_maps");
   if (!maps) return;  // a kernel without NUMA
-  const Bytes outside = outside_nodes(*maps, wish.nodes);
+  const Bytes outside = outside_nodes(*maps, wish);
   if (outside == Bytes()) return;
-  found.push_back({kWholeProcess, "qemu", "memory nodes", wish.nodes.list(),
+  found.push_back({kWholeProcess, "qemu", "memory nodes",
+                   wish.apart ? "each part on its own" : wish.nodes.list(),
                    fmt::format("{} on other nodes", to_string(outside))});
 }
 
@@ -90,9 +105,9 @@ MemoryFacts memory_of(Pid pid, const fs::path& root) {
   return facts;
 }
 
-Bytes outside_nodes(std::string_view numa_maps, const NodeSet& nodes) {
+Bytes outside_nodes(std::string_view numa_maps, const MemoryWish& wish) {
   Bytes sum;
-  for (const auto line : lines_of(numa_maps)) sum = sum + outside_in(line, nodes);
+  for (const auto line : lines_of(numa_maps)) sum = sum + outside_in(line, wish);
   return sum;
 }
 

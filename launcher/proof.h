@@ -19,6 +19,7 @@ struct MemoryWish {
   bool locked = false;       ///< all of the guest's memory
   Bytes guest_memory;        ///< what must be locked at least
   partition::NodeSet nodes;  ///< pages only on these; empty: anywhere
+  bool apart = false;        ///< guest nodes have host nodes of their own, by their mappings' policy
 };
 
 /// Of /proc/PID/status.
@@ -33,8 +34,9 @@ struct MemoryFacts {
 MemoryFacts memory_of(Pid pid, const std::filesystem::path& root = "/");
 
 /// How much of a process's own memory (guest RAM, heaps, stacks; not mapped programs and
-/// libraries) lies on nodes outside `nodes`. Pure; `numa_maps`: the text of /proc/PID/numa_maps.
-Bytes outside_nodes(std::string_view numa_maps, const partition::NodeSet& nodes);
+/// libraries) lies on nodes outside `wish.nodes`, or, where guest nodes are bound apart, outside of
+/// those that its mapping is bound to. Pure; `numa_maps`: the text of /proc/PID/numa_maps.
+Bytes outside_nodes(std::string_view numa_maps, const MemoryWish& wish);
 
 /// Reads the threads and the memory of QEMU. `wanted` as it was applied.
 std::vector<Mismatch> prove(Pid qemu, const std::vector<ThreadSetting>& wanted,

@@ -45,7 +45,9 @@ Table memory_keys() {
                                                    .word = "false",
                                                    .help = "Page size of the memory's backing."}),
       list_of<&Profile::numa>(
-          {.name = "numa", .fallback = "[]", .later = "*", .help = "NUMA nodes of the guest."}),
+          {.name = "numa",
+           .fallback = "[]",
+           .help = "NUMA nodes of the guest; together they have all of its vCPUs and memory."}),
       item<&Profile::numa, &GuestNode::vcpus>({.name = "numa[].vcpus",
                                                .type = Type::id_set,
                                                .required = true,

@@ -110,7 +110,13 @@ class Rules {
     std::set<int> seen;
     for (std::size_t i = 0; i < profile_.numa.size(); ++i) {
       const std::string key = fmt::format("numa[{}].vcpus", i);
-      sum = sum + profile_.numa[i].memory;
+      const Bytes size = profile_.numa[i].memory;
+      const Bytes unit = profile_.memory.hugepages.value_or(mib(1));
+      if (size.count() % unit.count() != 0)
+        refuse(fmt::format("numa[{}].memory", i), "numa-memory",
+               fmt::format("found {}; allowed: whole multiples of {}", to_string(size),
+                           to_string(unit)));
+      sum = sum + size;
       for (const int vcpu : profile_.numa[i].vcpus) {
         vcpu_exists(key, vcpu);
         if (!seen.insert(vcpu).second)

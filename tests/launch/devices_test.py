@@ -123,6 +123,45 @@ class GuestAgent(harness.LaunchTest):
         self.assertFalse(path.exists(), "left behind")
 
 
+class GuestNodes(harness.LaunchTest):
+    ROOM = 48 << 20, 16 << 20
+
+    def guest(self, *host_nodes, **keys):
+        numa = [{"vcpus": str(n), "memory": size, "host_nodes": node}
+                for n, (size, node) in enumerate(zip(self.ROOM, host_nodes))]
+        return self.begin(self.profile(nr_vcpus=2, memory=sum(self.ROOM), numa=numa,
+                                       boot={"firmware": str(rom("SAY=halts"))}, **keys))
+
+    def bound_mappings(self, pid):
+        """{bytes: policy} of the mappings that have the size of a guest node."""
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+            sizes = {}
+            for line in file:
+                start, _, end = line.split()[0].partition("-")
+                sizes[start] = int(end, 16) - int(start, 16)
+        with open(f"/proc/{pid}/numa_maps", encoding="utf-8") as file:
+            fields = [line.split() for line in file]
+        return {sizes[start.zfill(8)]: policy for start, policy, *_ in fields
+                if sizes.get(start.zfill(8)) in self.ROOM}
+
+    def test_each_has_its_vcpus_and_its_memory_on_its_host_node(self):
+        guest = self.guest("0", "0").until_said("guest runs")
+        monitor = harness.Monitor(self, self.name)
+        backends = {one["id"]: one for one in monitor.ask("query-memdev")["return"]}
+        for name, size in zip(("ram0", "ram1"), self.ROOM):
+            self.assertEqual((backends[name]["size"], backends[name]["host-nodes"],
+                              backends[name]["policy"]), (size, [0], "bind"))
+        cpus = monitor.ask("query-cpus-fast")["return"]
+        self.assertEqual({one["cpu-index"]: one["props"]["node-id"] for one in cpus}, {0: 0, 1: 1})
+        self.assertEqual(self.bound_mappings(guest.qemu()), {size: "bind:0" for size in self.ROOM})
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_a_host_node_that_is_not_there_is_told_before_the_start(self):
+        guest = self.guest("0", "7")
+        self.said(guest, 3, "numa[1].host_nodes")
+        self.assertEqual(list(self.qemus()), [])
+
+
 class SharedMemory(harness.LaunchTest):
     """Two guests that write to each other; each powers off when it has read the other's word."""
 

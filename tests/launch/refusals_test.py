@@ -61,10 +61,6 @@ class Refusals(harness.LaunchTest):
         said = self.refused("name: bad\nqemu: {accel: tcg}\nsecurity: {user: kvmrt-nobody-has-this}\n")
         self.assertIn('no user "kvmrt-nobody-has-this"', said)
 
-    def test_a_feature_that_is_not_built_is_refused_and_not_ignored(self):
-        said = self.refused("name: bad\nqemu: {accel: tcg}\nnuma: [{vcpus: 0, memory: 1GiB}]\n")
-        self.assertIn("bad.yaml:3:", said)
-
     def test_a_preflight_without_cpus_to_measure_is_refused(self):
         said = self.refused("name: bad\nqemu: {accel: tcg}\nlatency: {preflight_s: 5}\n")
         self.assertRegex(said, "bad.yaml:3:.*latency.preflight_s.*cpuset is empty")

@@ -23,10 +23,12 @@ constexpr const char* kMaps =
     "7ffd00000000 bind:0 stack anon=3 dirty=3 N0=3 kernelpagesize_kB=4\n"
     "7ffd0000a000 default\n";
 
+MemoryWish on(NodeSet nodes) { return {false, {}, std::move(nodes)}; }
+
 TEST(OutsideNodes, CountsGuestMemoryHeapsAndHugePagesButNoPrograms) {
-  EXPECT_EQ(outside_nodes(kMaps, NodeSet{0}), kib(4 * 4) + mib(3 * 2));
-  EXPECT_EQ(outside_nodes(kMaps, NodeSet{0, 1}), mib(2));
-  EXPECT_EQ(outside_nodes(kMaps, (NodeSet{0, 1, 2})), Bytes());
+  EXPECT_EQ(outside_nodes(kMaps, on({0})), kib(4 * 4) + mib(3 * 2));
+  EXPECT_EQ(outside_nodes(kMaps, on({0, 1})), mib(2));
+  EXPECT_EQ(outside_nodes(kMaps, on({0, 1, 2})), Bytes());
 }
 
 struct Host {
@@ -62,6 +64,19 @@ TEST(Prove, FailsWhenPagesLieOnOtherNodes) {
   EXPECT_THAT(host.proof({false, gib(1), {0, 1}}),
               ElementsAre("qemu: memory nodes: wanted 0-1, found 2MiB on other nodes"));
   EXPECT_THAT(host.proof({false, gib(1), {0, 1, 2}}), IsEmpty());
+}
+
+TEST(Prove, TakesGuestNodesByTheirOwnHostNodes) {
+  constexpr const char* kRight =
+      "7f0000000000 bind:0 anon=9 N0=9 kernelpagesize_kB=4\n"
+      "7f0040000000 bind=static:1 anon=9 N1=9 kernelpagesize_kB=4\n"
+      "7f0050000000 default heap anon=5 N1=5 kernelpagesize_kB=4\n";
+  EXPECT_EQ(outside_nodes(kRight, {false, {}, {}, true}), Bytes());
+  EXPECT_EQ(outside_nodes(kRight, {false, {}, NodeSet{0}, true}), kib(14 * 4));
+  const Host host("VmLck:\t 0 kB\n");
+  EXPECT_THAT(host.proof({false, gib(1), {}, true}),
+              ElementsAre("qemu: memory nodes: wanted each part on its own, found 6160KiB on "
+                          "other nodes"));
 }
 
 TEST(Prove, FailsForAProcessThatIsGone) {

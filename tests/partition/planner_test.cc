@@ -113,6 +113,18 @@ TEST(Plan, TakesMemoryFromTheNodesOfTheCpusetThatHaveAny) {
   EXPECT_TRUE(plan(input, request_for("vm", {}, false)).plan.numa_nodes.empty());
 }
 
+TEST(Plan, RefusesGuestNodesOnHostNodesThatAreNotThereOrHaveNoMemory) {
+  PlanningInput input;
+  input.topology = make_host({.packages = 2, .cores = 4});
+  input.topology.nodes[1].memory = Bytes(0);
+  VmRequest vm = request_for("vm", {}, false);
+  vm.guest_nodes = {{{}, vm.memory, NodeSet{0}}, {{}, {}, NodeSet{1}}, {{}, {}, NodeSet{7}}};
+  std::vector<std::string> found;
+  for (const Problem& one : plan(input, vm).problems) found.push_back(one.code + " " + one.key);
+  EXPECT_EQ(found, (std::vector<std::string>{"node-without-memory numa[1].host_nodes",
+                                             "node-unknown numa[2].host_nodes"}));
+}
+
 TEST(Plan, KeepsTheSiblingsOfARunningVmInTheOfflineSet) {
   PlanningInput input;
   input.topology = make_host({.cores = 4, .threads = 2});

@@ -152,6 +152,17 @@ INSTANTIATE_TEST_SUITE_P(OfText, Mistake, testing::ValuesIn(kText));
 INSTANTIATE_TEST_SUITE_P(OfKeys, Mistake, testing::ValuesIn(kKeys));
 INSTANTIATE_TEST_SUITE_P(OfRules, Mistake, testing::ValuesIn(kRules));
 
+TEST(GuestNodes, AreOfWholePagesEach) {
+  const auto loaded = load_text(
+      "name: a\nnr_vcpus: 2\nmemory: {size: 4MiB, hugepages: 2MiB}\n"
+      "numa: [{vcpus: 0, memory: 1MiB}, {vcpus: 1, memory: 3MiB}]\n",
+      "vm.yaml");
+  ASSERT_FALSE(loaded);
+  ASSERT_EQ(loaded.problems().size(), 2U) << told(loaded.problems());
+  EXPECT_EQ(loaded.problems()[0].key, "numa[0].memory");
+  EXPECT_EQ(loaded.problems()[0].code, "numa-memory");
+}
+
 TEST(Problems, OfAFileComeAllAtOnceInItsOrder) {
   const auto loaded = load_text(
       "name: line3\n"
