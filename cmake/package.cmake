@@ -79,7 +79,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "qemu-system-x86")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "qemu-utils")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "linux-image-rt-amd64, ovmf")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "linux-image-rt-amd64, ovmf, swtpm")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
   "${CMAKE_SOURCE_DIR}/scripts/debian/postinst"
   "${CMAKE_SOURCE_DIR}/scripts/debian/prerm"

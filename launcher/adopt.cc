@@ -25,6 +25,7 @@ Charge adopt_qemu(Charge charge, const Lease& kept, Keeper& keeper) {
   auto pidfd = open_process(*kept.qemu);
   if (!pidfd) throw SystemError("adopt", fmt::format("process {}", kept.qemu->pid.value()), ESRCH);
   charge.qemu = *kept.qemu;
+  charge.tpm = kept.tpm;
   charge.pidfd = std::move(*pidfd);
   charge.monitor = qmp::connect_to(charge.folder.qmp_socket());
   charge.adopted = true;

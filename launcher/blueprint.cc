@@ -20,6 +20,7 @@
 #include "launcher/required.h"
 #include "launcher/several.h"
 #include "launcher/state_folder.h"
+#include "launcher/tpm.h"
 #include "partition/device_wish.h"
 #include "partition/drivers.h"
 #include "partition/links.h"
@@ -215,6 +216,7 @@ Blueprint make_blueprint(Profile profile, const BlueprintOptions& options,
     Problems network = network_problems(made.profile, probe_network(made.profile));
     append(made.problems,
            options.dry_run ? without_rights(std::move(network)) : std::move(network));
+    append(made.problems, tpm_problems(made.profile));
     append(made.problems, pci_problems(made.profile, probe_pci(made.profile),
                                        read_file_if_any("/proc/cmdline").value_or("")));
     const auto facts = probe_preflight(made.profile, made.plan, made.invocation, kvm);

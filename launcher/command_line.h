@@ -41,6 +41,7 @@ struct Handover {
     qmp_listener,  ///< listening stream socket at `path`, on which the supervisor connects first
     listener,      ///< listening stream socket at `path`, for other clients
     console,       ///< one end of a socket pair; the supervisor reads and writes the other
+    tpm,           ///< one end of a socket pair; swtpm has the other
     file,          ///< `path` opened with `open_flags` (and close-on-exec until the child)
     tap,           ///< one queue of the tap or macvtap of networks[`index`]
     vhost_net,     ///< /dev/vhost-net, opened for reading and writing

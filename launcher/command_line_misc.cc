@@ -48,9 +48,8 @@ void append_rng(Draft& draft) {
 void append_tpm(Draft& draft) {
   const std::string& tpm = draft.profile.tpm;
   if (tpm.empty()) return;
-  const std::string path =
-      draft.use_path(PathUse::Kind::connect_socket, draft.in_state_dir("swtpm.sock"), "tpm");
-  draft.add("-chardev", Options("socket").set("id", "tpm0-chardev").set("path", path));
+  const int fd = draft.hand_over({.kind = Handover::Kind::tpm, .path = {}, .key = "tpm"});
+  draft.add("-chardev", Options("socket").set("id", "tpm0-chardev").set("fd", fd));
   draft.add("-tpmdev", "emulator,id=tpm0,chardev=tpm0-chardev");
   draft.add("-device", Options("tpm-" + tpm).set("tpmdev", "tpm0"));
 }

@@ -10,6 +10,7 @@
 #include "launcher/launch.h"
 #include "launcher/plan_json.h"
 #include "launcher/state_folder.h"
+#include "launcher/tpm.h"
 #include "partition/keeper.h"
 
 namespace kvmrt::launcher {
@@ -24,6 +25,8 @@ partition::Transition changes_of(const Blueprint& blueprint, bool this_host) {
 }
 
 std::string or_none(const std::string& text) { return text.empty() ? "none" : text; }
+
+std::string or_any(const partition::CpuSet& cpus) { return cpus.empty() ? "any" : cpus.list(); }
 
 void print_threads(const partition::VmPlan& plan) {
   fmt::print("\nThreads:\n  {:<10} {:<16} {:<12} {:<6} {}\n", "CLASS", "NAME", "CPUS", "POLICY",
@@ -58,6 +61,9 @@ void print_text(const Blueprint& blueprint, const std::vector<partition::Change>
              plan.numa_nodes.empty() ? "any" : plan.numa_nodes.list());
   print_threads(plan);
   print_changes(changes, verbose);
+  if (!blueprint.profile.tpm.empty())
+    fmt::print("\nTPM, on CPUs {}, in {}:\n  {}\n", or_any(tpm_cpus(plan)),
+               tpm_state_of(plan.name).string(), to_shell(tpm_command()));
   fmt::print("\nQEMU:\n  {}\n", to_shell(blueprint.invocation.argv));
   if (blueprint.problems.empty()) return;
   fmt::print("\nProblems:\n");

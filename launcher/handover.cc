@@ -20,11 +20,12 @@ Fd open_file(const Handover& handover) {
   return fd;
 }
 
-Fd open_console(HandedOver& all) {
+/// QEMU's end; the other into `other`.
+Fd open_pair(Fd& other) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    throw_errno("make", "a socket pair for the console");
-  all.console = Fd(ends[0]);
+    throw_errno("make", "a socket pair");
+  other = Fd(ends[0]);
   return Fd(ends[1]);
 }
 
@@ -38,7 +39,9 @@ Fd open_one(const Handover& handover, HandedOver& all, std::optional<FileOwner> 
     case Handover::Kind::listener:
       return qmp::listen_at(handover.path, 1);
     case Handover::Kind::console:
-      return open_console(all);
+      return open_pair(all.console);
+    case Handover::Kind::tpm:
+      return open_pair(all.tpm);
     case Handover::Kind::file:
       if (handover.key.starts_with("shared_memory"))
         return open_shared_memory(handover.path, owner);

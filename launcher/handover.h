@@ -16,6 +16,7 @@ struct HandedOver {
   std::map<int, Fd> to_qemu;  ///< number in the child → descriptor here; close after the spawn
   Fd monitor;                 ///< our connected end of the QMP socket
   Fd console;                 ///< our end of the console, if there is one
+  Fd tpm;                     ///< swtpm's end of the TPM's channel, if there is one
 };
 
 /// All close-on-exec. `owner`: of shared memory that is made; nothing: we. Throws SystemError that

@@ -17,6 +17,7 @@
 #include "launcher/spawn.h"
 #include "launcher/supervisor.h"
 #include "launcher/switch_wait.h"
+#include "launcher/tpm.h"
 #include "partition/keeper.h"
 #include "partition/probe.h"
 
@@ -118,11 +119,30 @@ std::optional<FileOwner> owner_of(const Blueprint& made) {
   return FileOwner{user->uid, user->gid};
 }
 
+/// Before QEMU, which talks to it while it is being made.
+std::optional<ProcessId> start_tpm_of(const Blueprint& made, const HandedOver& files,
+                                      Keeper& keeper, int log_fd) {
+  if (!files.tpm) return std::nullopt;
+  TpmStart start;
+  start.vm = made.profile.name;
+  start.confinement =
+      confine(MemlockWay::not_needed, made.permit->user, own_capabilities(), ::geteuid());
+  // Its folder is its own, so that not even root's swtpm needs a right beyond its user's.
+  start.confinement.capabilities = Capabilities();
+  start.cpus = tpm_cpus(made.plan);
+  start.channel = files.tpm.get();
+  start.log = log_fd;
+  start.die_with_parent = !made.profile.lifecycle.keep_on_supervisor_death;
+  start.before_exec = [&](const ProcessId& id) { keeper.mark_tpm(made.profile.name, id); };
+  return start_tpm(start);
+}
+
 /// Starts QEMU, stopped; what it inherits is closed here when this returns.
 Charge start_qemu(const Blueprint& made, Charge charge, Keeper& keeper) {
   rotate_log(charge.folder.console_log());
   const Fd log_fd = open_log(charge.folder.qemu_log());
   HandedOver files = open_handovers(made.invocation.handovers, owner_of(made));
+  charge.tpm = start_tpm_of(made, files, keeper, log_fd.get());
   ChildSpec spec = child_of(made, files, keeper, log_fd.get());
   // On disk before QEMU runs: recover could not end one that it does not know.
   spec.before_exec = [&](const ProcessId& id) { keeper.mark_qemu(made.profile.name, id); };
@@ -183,8 +203,21 @@ void take_cpus(const Blueprint& made, Keeper& keeper) {
   show_changes(taken->changes);
 }
 
+/// QEMU is gone, or was never there.
+void end_tpm_of(const Keeper& keeper, const std::string& vm) {
+  for (const Lease& lease : keeper.leases()) {
+    if (lease.vm != vm || !lease.tpm) continue;
+    try {
+      end_tpm(*lease.tpm);
+    } catch (const SystemError& error) {
+      log(Level::error, fmt::format("swtpm is not ended: {}", error.what()));
+    }
+  }
+}
+
 /// Gives the host back; exit code 5 where that failed in part.
 ExitCode give_back(Keeper& keeper, const std::string& vm, ExitCode code) {
+  end_tpm_of(keeper, vm);
   drop_unused_shared_memory();
   const partition::Released released = keeper.release(vm);
   for (const Problem& problem : released.problems) log(Level::warning, to_string(problem));
@@ -249,6 +282,7 @@ Charge charge_for(const Blueprint& made, const LaunchOptions& options, VmFolder 
                 .folder = std::move(folder),
                 .state = first_state(made),
                 .qemu = {},
+                .tpm = {},
                 .pidfd = {},
                 .monitor = {},
                 .console = {},

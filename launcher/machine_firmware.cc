@@ -44,11 +44,14 @@ std::optional<UefiFirmware> find_uefi(const fs::path& root) {
   return std::nullopt;
 }
 
-fs::path variable_store_of(const std::string& vm) {
+fs::path library_folder() {
   const char* const named = std::getenv("KVMRT_LIBDIR");
-  const fs::path folder = named == nullptr || *named == '\0' ? "/var/lib/kvmrt" : named;
-  return folder / (vm + ".uefi-vars");
+  return named == nullptr || *named == '\0' ? "/var/lib/kvmrt" : named;
 }
+
+void make_library_folder() { make_private_folder(library_folder()); }
+
+fs::path variable_store_of(const std::string& vm) { return library_folder() / (vm + ".uefi-vars"); }
 
 void make_variable_store(const UefiFirmware& firmware, const fs::path& store) {
   std::error_code error;

@@ -20,6 +20,11 @@ struct UefiFirmware {
 /// ovmf). `root` prefixes the search; the answer is with it.
 std::optional<UefiFirmware> find_uefi(const std::filesystem::path& root = "/");
 
+/// ${KVMRT_LIBDIR:-/var/lib/kvmrt}: what belongs to VMs and outlives a boot of the host.
+std::filesystem::path library_folder();
+/// It, and the folders above it, where they are not there (mode 0700). Throws SystemError.
+void make_library_folder();
+
 /// ${KVMRT_LIBDIR:-/var/lib/kvmrt}/NAME.uefi-vars
 std::filesystem::path variable_store_of(const std::string& vm);
 

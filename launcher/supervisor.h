@@ -42,6 +42,7 @@ struct Charge {
   VmFolder folder;
   VmState state;  ///< as written last; status starting
   ProcessId qemu;
+  std::optional<ProcessId> tpm;  ///< swtpm, where the guest has a TPM
   Fd pidfd;
   Fd monitor;            ///< connected QMP socket
   Fd console;            ///< our end of the guest's first serial port; none: it goes to its log
@@ -111,6 +112,7 @@ class Supervisor {
   void sweep_soon();
   void check_later();
   void check();
+  void look_at_tpm();
   void begin_noise();
   void look_at_noise();
   void sum_up_noise();

@@ -76,6 +76,7 @@ void Supervisor::check_later() {
 }
 
 void Supervisor::check() {
+  look_at_tpm();
   look_at_noise();  // before what does not belong here is moved away
   sweep();
   // A VM that owns nothing of the host has nothing there to drift.
@@ -91,6 +92,13 @@ void Supervisor::check() {
   } catch (const std::exception& error) {
     log(Level::error, fmt::format("host not as planned: {}", error.what()));
   }
+}
+
+/// QEMU does not say it: the guest's commands just fail.
+void Supervisor::look_at_tpm() {
+  if (!charge_.tpm || life_.stage == Stage::stopping || alive(*charge_.tpm)) return;
+  log(Level::error, "swtpm has ended; the guest's TPM answers no more until the VM is started anew");
+  charge_.tpm.reset();
 }
 
 void Supervisor::begin_noise() {

@@ -130,6 +130,12 @@ void Keeper::mark_qemu(const std::string& vm, const ProcessId& qemu) {
   session.save();
 }
 
+void Keeper::mark_tpm(const std::string& vm, const ProcessId& tpm) {
+  Session session(*this);
+  session.lease(vm).tpm = tpm;
+  session.save();
+}
+
 void Keeper::mark_started(const std::string& vm) {
   Session session(*this);
   session.lease(vm).started = true;

@@ -76,6 +76,8 @@ class Keeper {
 
   /// QEMU exists (still stopped). From now on its threads are the VM's, not strangers.
   void mark_qemu(const std::string& vm, const ProcessId& qemu);
+  /// What plays the guest's TPM exists. It is ended with the lease, where it has not ended itself.
+  void mark_tpm(const std::string& vm, const ProcessId& tpm);
   /// On disk when it returns: a kept guest survives its supervisor from here on.
   void mark_started(const std::string& vm);
   /// A new supervisor takes over a kept guest. Throws SystemError ESRCH without such a lease.

@@ -26,6 +26,7 @@ struct Lease {
   std::string uuid;
   ProcessId supervisor;
   std::optional<ProcessId> qemu;
+  std::optional<ProcessId> tpm;  ///< the program that plays the guest's TPM; ends with QEMU
   bool started = false;  ///< on disk before the guest's first instruction
   VmPlan plan;           ///< what it owns, and where its threads live
   VmRequest request;     ///< kept for admission and for a supervisor that adopts

@@ -182,6 +182,7 @@ json json_of(const Lease& lease) {
                 {"plan", json_of(lease.plan)},
                 {"request", json_of(lease.request)}};
   if (lease.qemu) value["qemu"] = json_of(*lease.qemu);
+  if (lease.tpm) value["tpm"] = json_of(*lease.tpm);
   return value;
 }
 
@@ -191,6 +192,7 @@ Lease lease_of(const json& value) {
   lease.uuid = value.at("uuid").get<std::string>();
   lease.supervisor = process_of(value.at("supervisor"));
   if (value.contains("qemu")) lease.qemu = process_of(value["qemu"]);
+  if (value.contains("tpm")) lease.tpm = process_of(value["tpm"]);
   lease.started = value.at("started").get<bool>();
   lease.plan = plan_of(value.at("plan"));
   lease.request = request_of(value.at("request"));

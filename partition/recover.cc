@@ -10,9 +10,10 @@
 namespace kvmrt::partition {
 namespace {
 
-void end(Host& host, const ProcessId& process, const std::string& vm) {
+void end(Host& host, const ProcessId& process, const std::string& vm, const char* what = "QEMU") {
   if (const int error = host.end_process(process))
-    throw SystemError("kill QEMU of " + vm + ", pid", to_string(process.pid), error);
+    throw SystemError(std::string("kill ") + what + " of " + vm + ", pid", to_string(process.pid),
+                      error);
 }
 
 /// Spawned but not yet marked when the supervisor died.
@@ -42,6 +43,7 @@ std::vector<Lease> living(Host& host, const std::vector<Lease>& leases) {
       continue;
     }
     if (lease.qemu) end(host, *lease.qemu, lease.vm);
+    if (lease.tpm) end(host, *lease.tpm, lease.vm, "swtpm");
     end_members(host, lease);
   }
   return left;

@@ -12,8 +12,8 @@ namespace kvmrt::partition {
 /// Its supervisor lives, or its QEMU does and was marked started.
 bool lease_lives(Host& host, const Lease& lease);
 
-/// The leases that live. A QEMU that was never marked started, and whatever else is left in the
-/// cgroup of a dead lease, is killed first: nobody proved its threads' places. Throws SystemError
+/// The leases that live. A QEMU that was never marked started, a TPM that has lost its QEMU, and
+/// whatever else is left in the cgroup of a dead lease, is killed first: nobody proved its threads' places. Throws SystemError
 /// when one cannot be killed.
 std::vector<Lease> living(Host& host, const std::vector<Lease>& leases);
 

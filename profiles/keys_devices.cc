@@ -196,8 +196,8 @@ Table other_keys() {
                             .type = Type::device,
                             .fallback = "off",
                             .allowed = "tis|crb",
-                            .later = "*",
-                            .help = "TPM 2.0 through swtpm."}),
+                            .help = "TPM 2.0 through swtpm; what it stores stands in "
+                                    "/var/lib/kvmrt/NAME.tpm."}),
       value<&Profile::agent>({.name = "agent",
                               .type = Type::device,
                               .fallback = "off",

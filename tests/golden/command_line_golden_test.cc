@@ -25,6 +25,8 @@ const char* name_of(Handover::Kind kind) {
       return "listener";
     case Handover::Kind::console:
       return "console";
+    case Handover::Kind::tpm:
+      return "tpm";
     case Handover::Kind::file:
       return "file";
     case Handover::Kind::tap:

@@ -122,6 +122,8 @@ int QemuProcess::open_handover(const Handover& handover) {
       console_ = Fd(ends[0]);
       return ends[1];
     }
+    case Handover::Kind::tpm:
+      throw SystemError("play", "a TPM", ENOTSUP);
     case Handover::Kind::tap:
       return open_tap();
     case Handover::Kind::file:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Devices beside the disk and the network, on a real QEMU: each used from its other end."""
 
+import json
 import os
+import shutil
+import signal
 import socket
 import time
 from pathlib import Path
@@ -160,6 +163,95 @@ class GuestNodes(harness.LaunchTest):
         guest = self.guest("0", "7")
         self.said(guest, 3, "numa[1].host_nodes")
         self.assertEqual(list(self.qemus()), [])
+
+
+class Tpm(harness.LaunchTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if not shutil.which("swtpm"):
+            raise harness.unittest.SkipTest("swtpm is not installed")
+
+    def environment(self, **more):
+        return super().environment(KVMRT_LIBDIR=str(self.folder / "lib")) | more
+
+    def swtpm(self):
+        """Its pid, as the ledger has it."""
+        ledger = json.loads((self.run_dir / "ledger.json").read_text())
+        return {lease["vm"]: lease for lease in ledger["leases"]}[self.name]["tpm"]["pid"]
+
+    def begin_halted(self, make=None, **keys):
+        profile = (make or self.profile)(tpm="crb", boot={"firmware": str(rom("SAY=halts"))}, **keys)
+        return self.begin(profile).until_said("guest runs")
+
+    def gone(self, pid):
+        harness.until("swtpm gone", lambda: not kernel.alive(pid), 10)
+
+    def test_a_guests_firmware_uses_it_and_it_ends_with_the_guest(self):
+        guest = self.begin_halted()  # of which nobody asks the TPM anything
+        idle, first = kernel.wake_ups(self.swtpm()), self.swtpm()
+        self.assertEqual(guest.stop(), 0, guest.errors())
+        self.gone(first)
+        guest = self.begin(self.profile(tpm="tis")).until_said("guest runs")
+        pid = self.swtpm()
+        harness.until("commands to the TPM", lambda: kernel.wake_ups(pid) > idle + 5)
+        store = self.folder / "lib" / f"{self.name}.tpm"
+        self.assertEqual(store.stat().st_mode & 0o777, 0o700)
+        self.assertTrue((store / "tpm2-00.permall").exists())
+        self.assertEqual(guest.stop(), 0, guest.errors())
+        self.gone(pid)
+
+    def test_it_has_no_rights_and_none_of_a_real_time_guests_cpus(self):
+        reason = harness.no_real_time()
+        if reason:
+            self.skipTest(reason)
+        guest = self.begin_halted(self.rt_profile, security={"user": "nobody"})
+        for thread in kernel.threads(self.swtpm()):
+            self.assertEqual((thread.cpus, thread.policy), (harness.HOUSEKEEPING, os.SCHED_OTHER))
+        lines = kernel.status(self.swtpm())
+        self.assertEqual(lines["Uid"].split(), ["65534"] * 4)
+        self.assertEqual((int(lines["CapPrm"], 16), lines["NoNewPrivs"]), (0, "1"))
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_it_stays_with_a_guest_that_lost_its_supervisor_and_recover_ends_it_after(self):
+        guest = self.begin_halted()
+        qemu, pid = guest.qemu(), self.swtpm()
+        os.kill(pid, signal.SIGSTOP)  # one that does not see the end of its QEMU
+        guest.process.kill()
+        guest.process.wait(10)
+        self.run_tool("recover")
+        self.assertTrue(kernel.alive(pid))
+        os.kill(qemu, signal.SIGKILL)
+        self.no_qemu_left(qemu)
+        self.assertTrue(kernel.alive(pid))
+        self.run_tool("recover")
+        self.gone(pid)
+
+    def test_one_that_does_not_end_is_killed(self):
+        guest = self.begin_halted()
+        pid = self.swtpm()
+        guest.signal(signal.SIGINT)
+        guest.until_said("stopping the guest")
+        os.kill(pid, signal.SIGSTOP)
+        os.kill(guest.qemu(), signal.SIGKILL)
+        self.assertEqual(guest.wait(), 0, guest.errors())
+        self.gone(pid)
+
+    def test_without_swtpm_nothing_is_started(self):
+        qemu = shutil.which("qemu-system-x86_64")
+        path = self.folder / "bin"
+        path.mkdir()
+        (path / "qemu-system-x86_64").symlink_to(qemu)
+        guest = self.begin(self.profile(tpm="crb"), environment=self.environment(PATH=str(path)))
+        self.said(guest, 3, "tpm: there is no program swtpm", "apt-get install swtpm")
+        self.assertEqual(list(self.qemus()), [])
+
+    def test_a_store_of_another_user_is_told_and_the_host_is_given_back(self):
+        store = self.folder / "lib" / f"{self.name}.tpm"
+        store.mkdir(parents=True)
+        os.chown(store, 65534, 65534)
+        guest = self.begin(self.profile(tpm="crb"))
+        self.said(guest, 1, str(store), "belongs to user 65534")
 
 
 class SharedMemory(harness.LaunchTest):

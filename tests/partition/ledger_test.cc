@@ -21,6 +21,7 @@ Ledger rich() {
   ledger.boot_offline = {7};
   ledger.leases = {lease_on(host, "a", 4, 6, 900)};
   ledger.leases[0].qemu = ProcessId{Pid(77), 12345678901ULL};
+  ledger.leases[0].tpm = ProcessId{Pid(78), 12345678902ULL};
   ledger.leases[0].request.pin = {{0, CpuId(5)}};
   ledger.leases[0].request.iothreads = {{"io0", CpuSet{4}, {Policy::fifo, 2}}};
   ledger.leases[0].request.guest_nodes = {{{0, 1}, gib(1), NodeSet{1}}};

@@ -144,6 +144,24 @@ TEST(Recover, KillsAQemuThatWasNeverMarkedStarted) {
   EXPECT_EQ(scene.host->difference(scene.before), "");
 }
 
+TEST(Recover, KillsATpmThatHasLostItsQemuAndNoOther) {
+  Scene scene({});
+  Keeper keeper(scene.host, scene.run.path());
+  ASSERT_TRUE(keeper.acquire({scene.leases[0]}, kPolicy));
+  const Task tpm = scene.host->add_task(949, "swtpm", {0}, 900);
+  const Task qemu = scene.host->add_task(950, "qemu", {4}, 900);
+  keeper.mark_tpm("a", {tpm.process, tpm.start_time});
+  keeper.mark_qemu("a", {qemu.process, qemu.start_time});
+  keeper.mark_started("a");
+  kill_supervisors(*scene.host, {900});
+  keeper.recover();
+  EXPECT_TRUE(scene.host->killed.empty());
+  scene.host->all.erase(950);
+  keeper.recover();
+  EXPECT_TRUE(scene.host->killed.contains(949));
+  EXPECT_EQ(scene.host->difference(scene.before), "");
+}
+
 TEST(Recover, DoesNotKillWhoeverHasThePidOfADeadQemuNow) {
   Scene scene({});
   Keeper keeper(scene.host, scene.run.path());
