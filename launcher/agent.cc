@@ -27,9 +27,8 @@ constexpr char kDelimiter = '\xff';
 constexpr std::size_t kMostHeard = std::size_t{64} << 10U;
 
 std::string sync_request(std::uint32_t id) {
-  return fmt::format(
-      "{}{{\"execute\": \"guest-sync-delimited\", \"arguments\": {{\"id\": {}}}}}\n", kDelimiter,
-      id);
+  return fmt::format("{}{{\"execute\": \"guest-sync-delimited\", \"arguments\": {{\"id\": {}}}}}\n",
+                     kDelimiter, id);
 }
 
 // No answer comes but to a refusal: the agent may be gone first.

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "launcher/devices_check.h"
+#include "launcher/devices_disk.h"
 #include "launcher/devices_lock.h"
 #include "launcher/latency/gate.h"
 #include "launcher/machine_firmware.h"
@@ -140,6 +141,21 @@ void find_firmware(Blueprint& made, Surroundings& around) {
   around.uefi_vars = variable_store_of(made.profile.name);
 }
 
+void find_backing(Blueprint& made, Surroundings& around) {
+  int index = 0;
+  for (const profiles::Disk& disk : made.profile.disks) {
+    const std::string key = fmt::format("disks[{}].path", index++);
+    if (disk.path.empty() || image_format(disk) != "qcow2") continue;
+    ImageChain chain = probe_chain(disk.path);
+    for (Problem& problem : chain.problems) {
+      problem.vm = made.profile.name;
+      problem.key = key;
+    }
+    append(made.problems, std::move(chain.problems));
+    if (!chain.layers.empty()) around.backing[disk.path] = std::move(chain.layers);
+  }
+}
+
 QemuInvocation invocation_of(Blueprint& made, const BlueprintOptions& options) {
   Surroundings around;
   around.accelerator = made.accelerator;
@@ -152,6 +168,7 @@ QemuInvocation invocation_of(Blueprint& made, const BlueprintOptions& options) {
     if (fs::is_block_file(disk.path, ignored)) around.block_devices.insert(disk.path);
   }
   find_firmware(made, around);
+  if (options.common.input.empty()) find_backing(made, around);
   return command_line(made.profile, made.plan, around);
 }
 

@@ -18,14 +18,16 @@ int Draft::hand_over(Handover handover) {
   return result.handovers.back().fd;
 }
 
-std::string Draft::hand_over_file(std::string path, int open_flags, int index, std::string key) {
+std::string Draft::hand_over_file(std::string path, int open_flags, int index, std::string key,
+                                  int layer) {
   const int set = next_fdset++;
   Options options;
   const int fd = hand_over({.kind = Handover::Kind::file,
                             .path = path,
                             .open_flags = open_flags,
                             .index = index,
-                            .key = std::move(key)});
+                            .key = std::move(key),
+                            .layer = layer});
   // `opaque` is for the reader alone: which file this is.
   add("-add-fd", options.set("fd", fd).set("set", set).set("opaque", path));
   return "/dev/fdset/" + std::to_string(set);

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <compare>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "launcher/accelerator.h"
+#include "launcher/image_chain.h"
 #include "partition/plan.h"
 #include "profiles/profile.h"
 
@@ -31,8 +33,10 @@ struct Surroundings {
   bool console_on_socket = false;       ///< the first serial port ends in a Handover::console
   int first_fd = 3;                     ///< handed-over descriptors are numbered from here
   std::set<std::string> block_devices;  ///< those disk paths that are block devices
-  std::string uefi_code;                ///< read-only OVMF code; needed for boot.firmware uefi
-  std::string uefi_vars;                ///< this VM's variable store, a copy of OVMF's template
+  /// What lies below qcow2 disks, by their paths; nearest first.
+  std::map<std::string, std::vector<ImageLayer>> backing;
+  std::string uefi_code;  ///< read-only OVMF code; needed for boot.firmware uefi
+  std::string uefi_vars;  ///< this VM's variable store, a copy of OVMF's template
 };
 
 /// A descriptor that QEMU inherits under the number `fd`.
@@ -53,6 +57,7 @@ struct Handover {
   int index = 0;       ///< of the network, disk or serial port
   int queue = 0;       ///< of a tap
   std::string key;     ///< the profile's key it comes from, "" for none
+  int layer = 0;       ///< of a disk: 0 its own image, n the nth below it
   friend bool operator==(const Handover&, const Handover&) = default;
 };
 

@@ -22,26 +22,66 @@ struct Buses {
   int ide = 0;
 };
 
-/// Since 9.1 QEMU takes a descriptor only when it is as direct as the cache mode says.
-int image_open_flags(const profiles::Disk& disk) {
-  return (image_readonly(disk) ? O_RDONLY : O_RDWR) | (cache_direct(disk) ? O_DIRECT : 0);
+/// One image of a disk: its own, or one of those below.
+struct Image {
+  std::string node, path, format;
+  bool readonly = false;
+  bool block_device = false;
+  bool discard = false;
+  int layer = 0;
+  std::string backing;  ///< the node below
+};
+
+void append_node(Draft& draft, const profiles::Disk& disk, int index, const Image& image) {
+  // Since 9.1 QEMU takes a descriptor only when it is as direct as the cache mode says.
+  const int flags = (image.readonly ? O_RDONLY : O_RDWR) | (cache_direct(disk) ? O_DIRECT : 0);
+  const std::string file =
+      draft.hand_over_file(image.path, flags, index, item_key("disks", index, "path"), image.layer);
+  Options options;
+  options.set("driver", image.format).set("node-name", image.node);
+  options.set("read-only", image.readonly ? "on" : "off");
+  options.set("cache.direct", cache_direct(disk) ? "on" : "off");
+  options.set("cache.no-flush", disk.cache == "unsafe" ? "on" : "off");
+  if (image.discard) options.set("discard", "unmap").set("file.discard", "unmap");
+  options.set("file.driver", image.block_device ? "host_device" : "file");
+  options.set("file.filename", file).set("file.aio", image_aio(disk));
+  if (!image.backing.empty()) options.set("backing", image.backing);
+  draft.add("-blockdev", options);
+}
+
+/// The deepest first, since each names the one below it; the name of the nearest, "" for none.
+std::string append_layers(Draft& draft, const profiles::Disk& disk, int index) {
+  std::string below;
+  const auto found = draft.around.backing.find(disk.path);
+  if (found == draft.around.backing.end()) return below;
+  const std::vector<ImageLayer>& layers = found->second;
+  for (int number = static_cast<int>(layers.size()); number > 0; --number) {
+    const ImageLayer& layer = layers[static_cast<std::size_t>(number - 1)];
+    const std::string node = "disk" + std::to_string(index) + "-base" + std::to_string(number);
+    append_node(draft, disk, index,
+                {.node = node,
+                 .path = layer.path,
+                 .format = layer.format,
+                 .readonly = true,
+                 .block_device = layer.block_device,
+                 .layer = number,
+                 .backing = below});
+    below = node;
+  }
+  return below;
 }
 
 void append_image(Draft& draft, const profiles::Disk& disk, int index) {
   if (disk.path.empty()) return;  // a CD-ROM drive without a disc
-  const bool readonly = image_readonly(disk);
-  const bool device = draft.around.block_devices.contains(disk.path);
-  const std::string file = draft.hand_over_file(disk.path, image_open_flags(disk), index,
-                                                item_key("disks", index, "path"));
-  Options options;
-  options.set("driver", image_format(disk)).set("node-name", "disk" + std::to_string(index));
-  options.set("read-only", readonly ? "on" : "off");
-  options.set("cache.direct", cache_direct(disk) ? "on" : "off");
-  options.set("cache.no-flush", disk.cache == "unsafe" ? "on" : "off");
-  if (disk.discard) options.set("discard", "unmap").set("file.discard", "unmap");
-  options.set("file.driver", device ? "host_device" : "file");
-  options.set("file.filename", file).set("file.aio", image_aio(disk));
-  draft.add("-blockdev", options);
+  const std::string below = append_layers(draft, disk, index);
+  append_node(draft, disk, index,
+              {.node = "disk" + std::to_string(index),
+               .path = disk.path,
+               .format = image_format(disk),
+               .readonly = image_readonly(disk),
+               .block_device = draft.around.block_devices.contains(disk.path),
+               .discard = disk.discard,
+               .backing = below});
 }
 
 std::string scsi_controller(Draft& draft, Buses& buses, const std::string& iothread) {

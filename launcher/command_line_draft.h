@@ -25,7 +25,8 @@ struct Draft {
   /// The number under which QEMU will find this descriptor.
   int hand_over(Handover handover);
   /// The same for a file that QEMU names by path: the path to write, "/dev/fdset/N".
-  std::string hand_over_file(std::string path, int open_flags, int index, std::string key);
+  std::string hand_over_file(std::string path, int open_flags, int index, std::string key,
+                             int layer = 0);
   /// A path that QEMU opens itself.
   std::string use_path(PathUse::Kind kind, std::string path, std::string key);
   /// "STATE_DIR/name".

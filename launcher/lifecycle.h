@@ -40,9 +40,9 @@ struct StopAsked {       ///< signal, `shutdown`, end of the host
   std::string by;        ///< for the log: "SIGTERM", …
   bool hasten = false;   ///< take the next, harder step at once
 };
-struct TimeUp {};          ///< the limit armed by the last `arm_limit`
-struct AgentTold {};       ///< the guest agent answered, and was told to shut the guest down
-struct AgentFailed {       ///< it did not answer in time, or refuses
+struct TimeUp {};     ///< the limit armed by the last `arm_limit`
+struct AgentTold {};  ///< the guest agent answered, and was told to shut the guest down
+struct AgentFailed {  ///< it did not answer in time, or refuses
   std::string why;
 };
 struct PowerDownAgain {};  ///< the repeat armed by the last `arm_repeat`
@@ -87,8 +87,8 @@ struct Say {
 };
 struct AnnounceStopping {};  ///< sd_notify STOPPING, state "stopping"
 
-using Action = std::variant<PowerDown, AskAgent, Quit, Terminate, Kill, Restart, ProveAgain, Demote, ArmLimit,
-                            ArmRepeat, Say, AnnounceStopping>;
+using Action = std::variant<PowerDown, AskAgent, Quit, Terminate, Kill, Restart, ProveAgain, Demote,
+                            ArmLimit, ArmRepeat, Say, AnnounceStopping>;
 
 enum class Stage { running, paused, stopping, ended };
 enum class StopStep { none, power_down, quit, terminate, kill };

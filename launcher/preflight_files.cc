@@ -121,8 +121,9 @@ std::vector<FileDemand> file_demands(const profiles::Profile& profile,
   for (const Handover& handover : invocation.handovers) {
     if (handover.kind != Handover::Kind::file || (handover.open_flags & O_CREAT) != 0) continue;
     const bool writable = (handover.open_flags & O_ACCMODE) != O_RDONLY;
-    demands.push_back(
-        {handover.key, handover.path, writable, false, format_for(handover.key, profile)});
+    // Of the images below a disk's own, launcher/image_chain.h knows the formats.
+    demands.push_back({handover.key, handover.path, writable, false,
+                       handover.layer > 0 ? "" : format_for(handover.key, profile)});
   }
   for (const PathUse& use : invocation.paths)
     if (use.kind == PathUse::Kind::read_file)

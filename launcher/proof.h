@@ -19,7 +19,7 @@ struct MemoryWish {
   bool locked = false;       ///< all of the guest's memory
   Bytes guest_memory;        ///< what must be locked at least
   partition::NodeSet nodes;  ///< pages only on these; empty: anywhere
-  bool apart = false;        ///< guest nodes have host nodes of their own, by their mappings' policy
+  bool apart = false;  ///< guest nodes have host nodes of their own, by their mappings' policy
 };
 
 /// Of /proc/PID/status.

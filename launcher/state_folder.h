@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The folder under which everything about running VMs lives: ${KVMRT_RUNDIR:-/run/kvmrt}, mode
 // 0700, on a tmpfs, so that a reboot forgets it together with the VMs.
-//   vms/NAME/lock  state.json  qmp.sock  monitor.sock  agent.sock  console.log  qemu.log (+ .1 .2 …)
+//   vms/NAME/lock  state.json  qmp.sock  monitor.sock  agent.sock  console.log  qemu.log (+ .1 .2
+//   …)
 #pragma once
 
 #include <filesystem>

@@ -97,7 +97,8 @@ void Supervisor::check() {
 /// QEMU does not say it: the guest's commands just fail.
 void Supervisor::look_at_tpm() {
   if (!charge_.tpm || life_.stage == Stage::stopping || alive(*charge_.tpm)) return;
-  log(Level::error, "swtpm has ended; the guest's TPM answers no more until the VM is started anew");
+  log(Level::error,
+      "swtpm has ended; the guest's TPM answers no more until the VM is started anew");
   charge_.tpm.reset();
 }
 

@@ -30,8 +30,8 @@ Problems tpm_problems(const profiles::Profile& profile);
 struct TpmStart {
   std::string vm;
   Confinement confinement;
-  partition::CpuSet cpus;   ///< empty: ours
-  int channel = -1;         ///< its end of the pair
+  partition::CpuSet cpus;  ///< empty: ours
+  int channel = -1;        ///< its end of the pair
   int log = -1;
   bool die_with_parent = false;
   std::function<void(const ProcessId&)> before_exec;  ///< as ChildSpec::before_exec

@@ -27,9 +27,9 @@ struct Lease {
   ProcessId supervisor;
   std::optional<ProcessId> qemu;
   std::optional<ProcessId> tpm;  ///< the program that plays the guest's TPM; ends with QEMU
-  bool started = false;  ///< on disk before the guest's first instruction
-  VmPlan plan;           ///< what it owns, and where its threads live
-  VmRequest request;     ///< kept for admission and for a supervisor that adopts
+  bool started = false;          ///< on disk before the guest's first instruction
+  VmPlan plan;                   ///< what it owns, and where its threads live
+  VmRequest request;             ///< kept for admission and for a supervisor that adopts
   friend bool operator==(const Lease&, const Lease&) = default;
 };
 

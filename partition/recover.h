@@ -13,8 +13,8 @@ namespace kvmrt::partition {
 bool lease_lives(Host& host, const Lease& lease);
 
 /// The leases that live. A QEMU that was never marked started, a TPM that has lost its QEMU, and
-/// whatever else is left in the cgroup of a dead lease, is killed first: nobody proved its threads' places. Throws SystemError
-/// when one cannot be killed.
+/// whatever else is left in the cgroup of a dead lease, is killed first: nobody proved its threads'
+/// places. Throws SystemError when one cannot be killed.
 std::vector<Lease> living(Host& host, const std::vector<Lease>& leases);
 
 }  // namespace kvmrt::partition

@@ -9,6 +9,11 @@ void add_disk_cases(std::vector<Case>& cases, const std::string& dir) {
     one.profile.iothreads = {{.name = "io0", .cpuset = {}, .scheduling = {}}};
     one.profile.disks = {{.path = dir + "/a.qcow2", .iothread = "io0", .discard = true}};
   }));
+  cases.push_back(make_case(dir, "disk-backing-chain", [&](Case& one) {
+    one.profile.disks = {{.path = dir + "/a.qcow2", .discard = true}, {.path = raw}};
+    one.around.backing[dir + "/a.qcow2"] = {{.path = dir + "/b.qcow2", .format = "qcow2"},
+                                            {.path = dir + "/b.raw", .format = "raw"}};
+  }));
   cases.push_back(make_case(dir, "disk-caches", [&](Case& one) {
     int i = 0;
     for (const char* const cache : {"none", "writeback", "writethrough", "directsync", "unsafe"})

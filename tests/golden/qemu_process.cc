@@ -97,6 +97,7 @@ CaseFolder::CaseFolder() {
        {"a.raw", "b.raw", "c.raw", "d.raw", "e.raw", "f.raw", "g.raw", "c,d.raw"})
     write_image(path_ / image, 1U << 20U);
   write_qcow2(path_ / "a.qcow2");
+  write_qcow2(path_ / "b.qcow2");
   write_kernel(path_ / "vmlinuz");
   for (const char* const blob : {"rom", "initrd"}) write_image(path_ / blob, 1U << 16U);
 }
