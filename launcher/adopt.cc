@@ -31,9 +31,11 @@ Charge adopt_qemu(Charge charge, const Lease& kept, Keeper& keeper) {
   charge.adopted = true;
   // The guest runs by what it was started with, whatever the profile says by now.
   charge.wishes.plan = kept.plan;
+  charge.wishes.most_vcpus = kept.request.nr_vcpus;
   charge.wishes.nr_vcpus = kept.request.nr_vcpus;
   if (const auto before = read_state(charge.folder)) {
     charge.state = *before;
+    charge.wishes.nr_vcpus = std::min(before->nr_vcpus, kept.request.nr_vcpus);
     charge.state.supervisor = own_process();
     charge.wishes.iothreads.clear();
     for (const auto& [name, tid] : before->reported.iothreads)

@@ -85,7 +85,7 @@ void append_smp(Draft& draft) {
                         .set("sockets", topology.sockets)
                         .set("cores", topology.cores)
                         .set("threads", topology.threads)
-                        .set("maxcpus", draft.profile.nr_vcpus));
+                        .set("maxcpus", draft.profile.most_vcpus()));
 }
 
 void append_clock(Draft& draft) {

@@ -93,8 +93,9 @@ awaitable<void> Guest::find_threads() {
 }
 
 std::vector<Thread> Guest::classified(const Sight& seen) const {
-  const Checked<std::vector<Thread>> threads =
-      classify(qemu_.pid, seen.own, seen.helpers, reported_, wishes_.nr_vcpus, wishes_.iothreads);
+  const Checked<std::vector<Thread>> threads = classify(
+      qemu_.pid, seen.own, seen.helpers, reported_,
+      {wishes_.nr_vcpus, std::max(wishes_.nr_vcpus, wishes_.most_vcpus)}, wishes_.iothreads);
   if (!threads) throw NotAsPlanned(threads.problems().front().message);
   return threads.value();
 }

@@ -31,7 +31,8 @@ class NotAsPlanned : public std::runtime_error {
 
 struct GuestWishes {
   partition::VmPlan plan;
-  int nr_vcpus = 1;
+  int nr_vcpus = 1;    ///< must be there; those behind them may be
+  int most_vcpus = 1;  ///< more than nr_vcpus: vCPUs may be plugged in
   std::vector<std::string> iothreads;
   MemoryWish memory;
   bool kvm = false;

@@ -41,6 +41,7 @@ GuestWishes wishes_of(const Blueprint& made) {
   GuestWishes wishes;
   wishes.plan = made.plan;
   wishes.nr_vcpus = made.profile.nr_vcpus;
+  wishes.most_vcpus = made.profile.most_vcpus();
   for (const profiles::Iothread& one : made.profile.iothreads) wishes.iothreads.push_back(one.name);
   wishes.memory = {made.profile.rt_memory, made.profile.memory.size,
                    memory_nodes_of(made.profile, made.plan), bound_apart(made.profile)};

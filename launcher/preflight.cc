@@ -48,7 +48,7 @@ MemoryDemand demand_of(const profiles::Profile& profile, const partition::VmPlan
           memory_nodes_of(profile, plan),
           profile.rt_memory,
           kvm,
-          profile.nr_vcpus};
+          profile.most_vcpus()};
 }
 
 void add(Problems& all, const Problems& more) { all.insert(all.end(), more.begin(), more.end()); }

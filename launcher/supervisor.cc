@@ -176,6 +176,8 @@ void Supervisor::on_monitor_event(const qmp::Event& event) {
   } else if (event.name == "RESUME") {
     if (running_) guest_resumed();
     handle(GuestResumed{});
+  } else if (event.name == "DEVICE_DELETED" && room_for_vcpus() && running_) {
+    look_for_vcpus();
   } else if (event.name == "MEMORY_FAILURE") {
     report(Level::error, fmt::format("memory failure: {}", event.data.dump()));
   } else if (event.name == "GUEST_CRASHLOADED") {
@@ -318,6 +320,10 @@ void Supervisor::task_failed(const std::string& name, std::exception_ptr why) {
     if (guest_.monitor().closed()) return;
     log(Level::error, fmt::format("restart: {}", text));
     return handle(RestartFailed{text});
+  }
+  if (name == "vcpus" && !guest_.monitor().closed()) {
+    drift_ = text;
+    return log(Level::error, fmt::format("a vCPU that was plugged in: {}", text));
   }
   log(Level::debug, fmt::format("{}: {}", name, text));
 }

@@ -83,6 +83,9 @@ class Supervisor {
   boost::asio::awaitable<void> sweep_after_first_run();
   void guest_runs();
   void open_proxy(const qmp::Greeting& greeting);
+  [[nodiscard]] bool room_for_vcpus() const;
+  void look_for_vcpus();
+  boost::asio::awaitable<void> place_vcpus();
   [[nodiscard]] Outcome failed_start(const QemuExited& exit) const;
 
   // Events to actions (supervisor.cc).

@@ -21,6 +21,7 @@
 #include "qmp/commands.h"
 #include "qmp/listen.h"
 #include "qmp/proxy_rules.h"
+#include "qmp/task.h"
 
 namespace kvmrt::launcher {
 namespace {
@@ -58,13 +59,16 @@ awaitable<void> Supervisor::begin() {
 
 void Supervisor::open_proxy(const qmp::Greeting& greeting) {
   qmp::ProxyHooks hooks;
-  // -smp maxcpus is nr_vcpus, so no vCPU can be added that would want a place.
-  hooks.judge = [](const std::string& command, const nlohmann::json& arguments) {
-    return qmp::judge_command(command, arguments, {.cpu_hotplug = false});
+  // The plan has a place for each vCPU up to -smp maxcpus, and for no other.
+  hooks.judge = [room = room_for_vcpus()](const std::string& command,
+                                          const nlohmann::json& arguments) {
+    return qmp::judge_command(command, arguments, {.cpu_hotplug = room});
   };
   // New devices bring threads with them.
-  hooks.done = [this](const std::string&, const nlohmann::json&, bool) {
-    if (running_ && !finished_) sweep_soon();
+  hooks.done = [this](const std::string& command, const nlohmann::json& arguments, bool succeeded) {
+    if (!running_ || finished_) return;
+    if (succeeded && qmp::adds_vcpu(command, arguments)) look_for_vcpus();
+    sweep_soon();
   };
   try {
     proxy_.emplace(io_, qmp::listen_at(charge_.folder.monitor_socket(), 16), guest_.monitor(),
@@ -72,6 +76,30 @@ void Supervisor::open_proxy(const qmp::Greeting& greeting) {
   } catch (const SystemError& error) {
     log(Level::warning, fmt::format("no monitor socket for users: {}", error.what()));
   }
+}
+
+bool Supervisor::room_for_vcpus() const {
+  return charge_.wishes.most_vcpus > charge_.wishes.nr_vcpus;
+}
+
+/// No event tells of a new vCPU. Its thread idles until the guest puts it to use, so there is time.
+void Supervisor::look_for_vcpus() {
+  const auto failed = [this](const std::string& name, std::exception_ptr why) {
+    task_failed(name, why);
+  };
+  qmp::spawn_task(io_, "vcpus", place_vcpus(), failed);
+}
+
+awaitable<void> Supervisor::place_vcpus() {
+  const std::size_t before = guest_.reported().vcpus.size();
+  co_await guest_.find_threads();
+  const std::size_t now = guest_.reported().vcpus.size();
+  charge_.state.reported = guest_.reported();
+  charge_.state.nr_vcpus = static_cast<int>(now);
+  show_status();
+  if (now == before) co_return;
+  guest_.place_and_prove(promotion_);
+  log(Level::info, fmt::format("the guest has {} vCPUs now, placement proven", now));
 }
 
 awaitable<void> Supervisor::prove_and_run() {

@@ -55,6 +55,14 @@ struct ReportedThreads {
   std::vector<std::pair<std::string, Tid>> iothreads;
 };
 
+/// How many vCPUs there must be, and how many there may be, by index.
+struct VcpuCount {
+  int least = 1;
+  int most = 1;
+  VcpuCount(int exactly) : least(exactly), most(exactly) {}  // NOLINT: a number is a count
+  VcpuCount(int at_least, int at_most) : least(at_least), most(at_most) {}
+};
+
 struct Thread {
   Tid tid;
   partition::ThreadClass thread_class = partition::ThreadClass::emulator;
@@ -66,13 +74,13 @@ struct Thread {
 };
 
 /// Puts each thread into its class: vCPUs by cpu-index, iothreads by id, kernel helpers in both
-/// forms, all others emulator. Problems (code "qemu-threads") unless the vCPUs are exactly
-/// 0..nr_vcpus-1, each of `iothreads` is there, and all reported ids are distinct threads of
-/// `tasks` other than the main thread.
-/// `tasks`: list_threads of QEMU; `helpers`: list_kernel_helpers.
+/// forms, all others emulator. Problems (code "qemu-threads") unless the vCPUs are 0..least-1 and
+/// others below `most` at will, each of `iothreads` is there, and all reported ids are distinct
+/// threads of `tasks` other than the main thread. `tasks`: list_threads of QEMU; `helpers`:
+/// list_kernel_helpers.
 Checked<std::vector<Thread>> classify(Pid qemu, const std::vector<ThreadFacts>& tasks,
                                       const std::vector<ThreadFacts>& helpers,
-                                      const ReportedThreads& reported, int nr_vcpus,
+                                      const ReportedThreads& reported, VcpuCount vcpus,
                                       const std::vector<std::string>& iothreads = {});
 
 }  // namespace kvmrt::launcher

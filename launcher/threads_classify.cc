@@ -32,19 +32,19 @@ std::vector<Claim> claims_of(const ReportedThreads& reported) {
   return claims;
 }
 
-void check_vcpu_indexes(const ReportedThreads& reported, int nr_vcpus, Problems& problems) {
+void check_vcpu_indexes(const ReportedThreads& reported, VcpuCount vcpus, Problems& problems) {
   std::set<int> indexes;
   for (const auto& [index, tid] : reported.vcpus) {
-    if (index < 0 || index >= nr_vcpus)
+    if (index < 0 || index >= vcpus.most)
       problems.push_back(problem(
-          fmt::format("QEMU reports a vCPU {}, the profile has 0-{}", index, nr_vcpus - 1)));
+          fmt::format("QEMU reports a vCPU {}, the profile has 0-{}", index, vcpus.most - 1)));
     if (!indexes.insert(index).second)
       problems.push_back(problem(fmt::format("QEMU reports vCPU {} twice", index)));
   }
-  for (int index = 0; index < nr_vcpus; ++index)
+  for (int index = 0; index < vcpus.least; ++index)
     if (!indexes.contains(index))
       problems.push_back(
-          problem(fmt::format("QEMU reports no vCPU {}, the profile has {}", index, nr_vcpus)));
+          problem(fmt::format("QEMU reports no vCPU {}, the profile has {}", index, vcpus.least)));
 }
 
 void check_iothread_names(const ReportedThreads& reported, const std::vector<std::string>& names,
@@ -99,11 +99,11 @@ Thread thread_of(const ThreadFacts& facts, const std::map<Tid, Claim>& claims) {
 
 Checked<std::vector<Thread>> classify(Pid qemu, const std::vector<ThreadFacts>& tasks,
                                       const std::vector<ThreadFacts>& helpers,
-                                      const ReportedThreads& reported, int nr_vcpus,
+                                      const ReportedThreads& reported, VcpuCount vcpus,
                                       const std::vector<std::string>& iothreads) {
   const std::vector<Claim> claims = claims_of(reported);
   Problems problems;
-  check_vcpu_indexes(reported, nr_vcpus, problems);
+  check_vcpu_indexes(reported, vcpus, problems);
   check_iothread_names(reported, iothreads, problems);
   check_owner(qemu, tasks, claims, problems);
   if (!problems.empty()) return problems;

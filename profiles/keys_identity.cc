@@ -112,11 +112,18 @@ Table attribute_keys() {
                                  .fallback = "1",
                                  .allowed = "1..4096",
                                  .help = "How many virtual CPUs the guest has."}),
+      value<&Profile::max_vcpus>({.name = "max_vcpus",
+                                  .type = Type::integer,
+                                  .fallback = "0",
+                                  .allowed = "0..4096",
+                                  .help = "How many it may have, with those plugged in while it "
+                                          "runs; 0: no more than nr_vcpus. CPUs are planned for "
+                                          "all of them."}),
       {{.name = "cpu_topology",
         .type = Type::topology,
         .fallback = "auto",
         .help = "What the guest sees; auto is one socket of nr_vcpus cores with one thread each. "
-                "The product must be nr_vcpus."},
+                "The product must be nr_vcpus, or max_vcpus where that is more."},
        read_topology,
        write_topology},
       value<&Profile::cpuset>({.name = "cpuset",

@@ -33,7 +33,7 @@ void sort_by_place(Problems& problems) {
 /// What stands in no file but follows from what does.
 void resolve(Profile& profile) {
   if (profile.uuid.empty()) profile.uuid = uuid_of(profile.name);
-  if (profile.topology_auto) profile.topology = {1, profile.nr_vcpus, 1};
+  if (profile.topology_auto) profile.topology = {1, profile.most_vcpus(), 1};
   if (profile.rt_memory_auto) profile.rt_memory = profile.rt;
 }
 

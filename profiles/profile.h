@@ -149,6 +149,7 @@ struct Qemu {
 struct Profile {
   std::string name, uuid, title, description;
   int nr_vcpus = 1;
+  int max_vcpus = 0;  ///< with those that may be plugged while it runs; 0: none may
   bool topology_auto = true;
   CpuTopology topology;  ///< resolved, also for auto
   Choice<CpuSet> cpuset;
@@ -184,6 +185,9 @@ struct Profile {
   Place place;         ///< of the document's first key
   std::map<std::string, Place>
       places;  ///< dotted key ("realtime.priority", "disks[0].path") → value
+
+  /// All vCPUs that the guest may ever have.
+  [[nodiscard]] int most_vcpus() const { return max_vcpus > nr_vcpus ? max_vcpus : nr_vcpus; }
 
   /// The place of a key, of the nearest key above it that stands in the file, or the document's.
   [[nodiscard]] Place place_of(const std::string& key) const;

@@ -9,7 +9,7 @@ namespace {
 
 std::vector<int> realtime_vcpus(const Profile& profile) {
   if (profile.realtime.vcpus) return *profile.realtime.vcpus;
-  std::vector<int> all(static_cast<std::size_t>(profile.nr_vcpus));
+  std::vector<int> all(static_cast<std::size_t>(profile.most_vcpus()));
   std::iota(all.begin(), all.end(), 0);
   return all;
 }
@@ -36,7 +36,7 @@ partition::VmRequest request_of(const Profile& profile, bool kvm) {
   partition::VmRequest request;
   request.name = profile.name;
   request.uuid = profile.uuid;
-  request.nr_vcpus = profile.nr_vcpus;
+  request.nr_vcpus = profile.most_vcpus();
   request.cpuset = profile.cpuset;
   request.numatune = profile.numatune;
   request.rt = profile.rt;

@@ -37,10 +37,16 @@ class Rules {
   void topology() {
     const CpuTopology& t = profile_.topology;
     const long long product = 1LL * t.sockets * t.cores * t.threads;
-    if (product != profile_.nr_vcpus)
-      refuse("cpu_topology", "topology-product",
-             fmt::format("{} sockets × {} cores × {} threads are {}; nr_vcpus is {}", t.sockets,
-                         t.cores, t.threads, product, profile_.nr_vcpus));
+    const bool room = profile_.max_vcpus > profile_.nr_vcpus;
+    if (product != profile_.most_vcpus())
+      refuse(
+          "cpu_topology", "topology-product",
+          fmt::format("{} sockets × {} cores × {} threads are {}; {} is {}", t.sockets, t.cores,
+                      t.threads, product, room ? "max_vcpus" : "nr_vcpus", profile_.most_vcpus()));
+    if (profile_.max_vcpus != 0 && profile_.max_vcpus < profile_.nr_vcpus)
+      refuse(
+          "max_vcpus", "out-of-range",
+          fmt::format("found {}; nr_vcpus is {} already", profile_.max_vcpus, profile_.nr_vcpus));
   }
 
   void realtime() {
@@ -73,10 +79,12 @@ class Rules {
   }
 
   void vcpu_exists(const std::string& key, int vcpu) {
-    if (vcpu >= profile_.nr_vcpus)
+    const bool room = profile_.max_vcpus > profile_.nr_vcpus;
+    if (vcpu >= profile_.most_vcpus())
       refuse(key, "no-such-vcpu",
-             fmt::format("there is no vCPU {}; nr_vcpus {} gives 0..{}", vcpu, profile_.nr_vcpus,
-                         profile_.nr_vcpus - 1));
+             fmt::format("there is no vCPU {}; {} {} gives 0..{}", vcpu,
+                         room ? "max_vcpus" : "nr_vcpus", profile_.most_vcpus(),
+                         profile_.most_vcpus() - 1));
   }
 
   void vcpu_numbers() {
@@ -123,9 +131,9 @@ class Rules {
           refuse(key, "numa-vcpus", fmt::format("vCPU {} is in an earlier node too", vcpu));
       }
     }
-    if (std::cmp_less(seen.size(), profile_.nr_vcpus))
+    if (std::cmp_less(seen.size(), profile_.most_vcpus()))
       refuse("numa", "numa-vcpus",
-             fmt::format("the nodes hold {} of {} vCPUs", seen.size(), profile_.nr_vcpus));
+             fmt::format("the nodes hold {} of {} vCPUs", seen.size(), profile_.most_vcpus()));
     if (sum != profile_.memory.size)
       refuse("numa", "numa-memory",
              fmt::format("the nodes have {} together; memory.size is {}", to_string(sum),

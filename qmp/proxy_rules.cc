@@ -46,13 +46,16 @@ Verdict judge_hmp(const json& arguments) {
 
 }  // namespace
 
+bool adds_vcpu(const std::string& command, const json& arguments) {
+  return command == "device_add" && text_in(arguments, "driver").ends_with("-cpu");
+}
+
 Verdict judge_command(const std::string& command, const json& arguments,
                       const ProxyPolicy& policy) {
   if (command == "human-monitor-command") return judge_hmp(arguments);
   if (command == "set-action" || command == "watchdog-set-action")
     return refused(command + ": kvmrt decides how the guest ends; see 'lifecycle' in its profile");
-  if (command == "device_add" && text_in(arguments, "driver").ends_with("-cpu") &&
-      !policy.cpu_hotplug)
+  if (adds_vcpu(command, arguments) && !policy.cpu_hotplug)
     return refused("device_add: this guest's plan has no CPU for another vCPU");
   if ((command == "chardev-remove" || command == "chardev-change") &&
       text_in(arguments, "id") == "qmp")

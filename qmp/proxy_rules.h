@@ -14,6 +14,9 @@ struct ProxyPolicy {
   bool cpu_hotplug = false;  ///< vCPUs may be added; each is placed at once
 };
 
+/// A vCPU to be plugged in.
+bool adds_vcpu(const std::string& command, const nlohmann::json& arguments);
+
 /// Refused: what takes the decision over the guest's end from the supervisor, a vCPU without a CPU
 /// of its own, the removal of the supervisor's monitor, and the same through HMP, where it could
 /// not be seen. Noted: what changes the run state or may make threads. All else is allowed.

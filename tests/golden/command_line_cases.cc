@@ -41,6 +41,10 @@ void add_machine_cases(std::vector<Case>& cases, const std::string& dir) {
   cases.push_back(make_case(dir, "topology", [](Case& one) {
     set_vcpus(one, 8, {.sockets = 2, .cores = 2, .threads = 2});
   }));
+  cases.push_back(make_case(dir, "room-for-vcpus", [](Case& one) {
+    set_vcpus(one, 1, {.sockets = 1, .cores = 4, .threads = 1});
+    one.profile.max_vcpus = 4;
+  }));
   cases.push_back(make_case(dir, "extra-args", [](Case& one) {
     one.profile.qemu.extra_args = {"-device", "isa-debug-exit,iobase=0xf4,iosize=4"};
   }));

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -84,6 +85,41 @@ class Watchdogs(harness.LaunchTest):
         launched = self.launch(self.profile(watchdog="i6300esb",
                                             boot={"firmware": str(rom("ESB=100"))}))
         self.said(launched, 11, "watchdog")
+
+
+class BackingChains(harness.LaunchTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if os.geteuid() != 0:
+            raise harness.unittest.SkipTest("another user for QEMU needs root")
+
+    def chain(self):
+        """Two overlays over a boot sector that powers the guest off, where only root comes."""
+        private = self.folder / "private"
+        private.mkdir(mode=0o700)
+        sector = rom("OFFQ35").read_bytes()[:510] + b"\x55\xaa"
+        (private / "base.raw").write_bytes(sector.ljust(1 << 20, b"\0"))
+        for below, form, above in (("base.raw", "raw", "middle.qcow2"),
+                                   ("middle.qcow2", "qcow2", "top.qcow2")):
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", below, "-F", form,
+                            private / above], check=True, timeout=60)
+        return private
+
+    def launch_from(self, path):
+        return self.begin(self.profile(disks=[{"path": str(path), "cache": "writeback"}],
+                                       security={"user": "nobody"}, memory="64MiB"))
+
+    def test_a_guest_boots_from_the_lowest_image_and_qemu_needs_no_right_to_any(self):
+        guest = self.launch_from(self.chain() / "top.qcow2")
+        self.said(guest, 0, "guest powered off")
+
+    def test_a_layer_that_is_not_there_is_told_with_the_disk(self):
+        private = self.chain()
+        (private / "base.raw").unlink()
+        guest = self.launch_from(private / "top.qcow2")
+        self.said(guest, 3, "disks[0].path", "base.raw, the backing file of", "No such file")
+        self.assertEqual(list(self.qemus()), [])
 
 
 class GuestAgent(harness.LaunchTest):

@@ -128,6 +128,44 @@ class OtherClients(harness.LaunchTest):
         self.assertEqual(self.ask("query-status")["return"]["status"], "running")
         self.assertEqual(guest.stop(), 0, guest.errors())
 
+    def plug_vcpu(self):
+        places = self.ask("query-hotpluggable-cpus")["return"]
+        place = [one for one in places if "qom-path" not in one][-1]
+        return self.ask("device_add", driver=place["type"], id="more", **place["props"])
+
+    @harness.unittest.skipIf(len(harness.CPUS) < 2, "wants a second CPU")
+    def test_a_vcpu_that_is_plugged_in_is_placed_and_proven(self):
+        profile = self.profile(nr_vcpus=1, max_vcpus=2, cpuset=f"{harness.CPUS[0]},{RT_CPU}",
+                               boot={"firmware": str(rom("SAY=halts"))})
+        guest = self.start(profile)
+        self.assertIn("return", self.plug_vcpu())
+        guest.until_said("the guest has 2 vCPUs now, placement proven", limit=5)
+        tid = guest.state()["reported"]["vcpus"]["1"]
+        self.assertEqual(kernel.thread(guest.qemu(), tid).cpus, {RT_CPU})
+        told = self.stat("-t")[guest.name]
+        self.assertEqual(told["nr_vcpus"], 2)
+        self.assertEqual([row for row in told["threads"] if not row["as_planned"]], [])
+        # A supervisor that comes later finds it too.
+        guest.process.kill()
+        guest.process.wait(10)
+        again = self.begin(profile).until_said("adopted the running QEMU")
+        again.until_said("guest runs")
+        self.assertNotIn("not as planned", again.errors())
+        self.assertEqual(again.stop(), 0, again.errors())
+
+    def test_a_vcpu_without_a_cpu_in_the_plan_is_refused(self):
+        guest = self.start()
+        refused = self.ask("device_add", driver="max-x86_64-cpu", id="more")
+        self.assertIn("no CPU for another vCPU", refused["error"]["desc"])
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
+    def test_a_real_time_guest_needs_a_cpu_for_every_vcpu_that_may_come(self):
+        reason = harness.no_real_time()
+        if reason:
+            self.skipTest(reason)
+        guest = self.begin(self.rt_profile(nr_vcpus=1, max_vcpus=2))
+        self.said(guest, 3, "cpuset")
+
     def test_an_iothread_made_later_is_placed(self):
         reason = harness.no_real_time()
         if reason:

@@ -207,6 +207,16 @@ TEST(Classify, GoesByCpuIndexAndIdNotByNameOrOrder) {
   EXPECT_EQ((*threads)[4].index, 1);
 }
 
+TEST(Classify, TakesVcpusThatWerePluggedInWhereThereIsRoom) {
+  ReportedThreads plugged = honest();
+  plugged.vcpus[0].first = 3;  // by its place in the topology, not by the order of arrival
+  const auto threads = classify(Pid(70), kTasks, {}, plugged, {1, 4}, {"io0"});
+  ASSERT_TRUE(threads.ok());
+  EXPECT_EQ((*threads)[4].name, "vcpu3");
+  EXPECT_FALSE(classify(Pid(70), kTasks, {}, plugged, {1, 3}, {"io0"}).ok());
+  EXPECT_FALSE(classify(Pid(70), kTasks, {}, plugged, {2, 4}, {"io0"}).ok());
+}
+
 TEST(Classify, RefusesAThreadThatIsNotQemus) {
   ReportedThreads lying = honest();
   lying.vcpus[0].second = Tid(1);

@@ -100,6 +100,9 @@ const std::vector<Case> kKeys{
 const std::vector<Case> kRules{
     {"topology", "name: a\nnr_vcpus: 4\ncpu_topology: 1,2,1\n", "topology-product", "cpu_topology",
      3, 15},
+    {"topology with room", "name: a\nmax_vcpus: 4\ncpu_topology: 1,1,1\n", "topology-product",
+     "cpu_topology", 3, 15},
+    {"no room", "name: a\nnr_vcpus: 2\nmax_vcpus: 1\n", "out-of-range", "max_vcpus", 3, 12},
     {"topology map", "name: a\ncpu_topology: {cores: 2}\n", "topology-product", "cpu_topology", 2,
      15},
     {"rt without cpuset", "name: a\nrt: yes\n", "rt-without-cpuset", "rt", 2, 5},
