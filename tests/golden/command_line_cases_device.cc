@@ -78,6 +78,11 @@ void add_network_cases(std::vector<Case>& cases, const std::string& dir) {
           one.needs = Needs::peer;
         }));
   }
+  cases.push_back(make_case(dir, "network-vhost-user-kvm", [&](Case& one) {
+    one.profile.networks = {{.type = "vhost-user", .socket = dir + "/switch.sock", .queues = 2}};
+    one.around.accelerator = Accelerator::kvm;
+    one.needs = Needs::peer;
+  }));
   cases.push_back(make_case(dir, "pci", [](Case& one) {
     one.profile.pci = {"0000:03:00.0", "0000:03:00.1"};
     one.needs = Needs::vfio;

@@ -250,7 +250,9 @@ class VhostUserSwitch(NetworkTest):
             networks=[{"type": "vhost-user", "socket": str(path)}]), "--console")
         guest.until_said("waits for the switch's socket")
         self.begin_switch(path)
-        harness.until("ready", lambda: "kvmrt-guest: ready" in guest.output(), BOOT)
+        harness.until("ready", lambda: "kvmrt-guest: ready" in guest.output()
+                      or guest.process.poll() is not None, BOOT)
+        self.assertIsNone(guest.process.poll(), guest.errors())
         for line in ("addr add 10.77.3.1/24 dev switch0", "link set switch0 up"):
             self.run_command("ip", "-n", self.namespace, *line.split())
         pinged = self.inside("busybox", "ping", "-c", "2", "-w", "60", "10.77.3.2", limit=90)
