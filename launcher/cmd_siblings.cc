@@ -13,7 +13,7 @@ int cmd_siblings(int argc, char** argv) {
   CLI::App app("Takes the SMT siblings of all configured RT VMs offline (siblings: at-boot).");
   add_config_option(app, common);
   add_verbose_option(app, common);
-  app.add_flag("--release", release, "bring them back, but for those of RT VMs that run");
+  app.add_flag("--release", release, "bring them back, once no RT VM runs");
   if (const auto code =
           parse_options(app, argc, argv, "  kvmrt-siblings -v\n  kvmrt-siblings --release"))
     return *code;

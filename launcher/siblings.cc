@@ -25,29 +25,14 @@ void print(const partition::Transition& done, bool verbose) {
     fmt::print("  {}: {} -> {} ({})\n", change.knob, change.before, change.after, change.reason);
 }
 
-/// Hotplug stops all CPUs, those of guests too.
-void refuse_disturbance(const partition::Keeper& keeper, const partition::HostPolicy& policy) {
-  if (policy.disturb != partition::DisturbRule::refuse) return;
-  for (const partition::Lease& lease : keeper.leases()) {
-    if (lease.plan.owned_cpus.empty() || !keeper.alive(lease)) continue;
-    throw Refused(Problems{{Severity::error,
-                            "disturbs-running-guest",
-                            "",
-                            "disturb",
-                            fmt::format("CPU hotplug disturbs {}", lease.vm),
-                            "stop it before, or say disturb: warn in host.yaml",
-                            {}}});
-  }
-}
-
 ExitCode hold(const partition::CpuSet& cpus, const partition::HostPolicy& policy, bool verbose) {
   partition::Keeper keeper(partition::this_host(), state_root());
-  refuse_disturbance(keeper, policy);
   const auto done = keeper.hold_offline(cpus, policy);
+  if (!done) throw Refused(done.problems());
   const auto held = keeper.taken_offline();
   fmt::print("{}\n", held.empty() ? std::string("no sibling is held offline")
                                   : fmt::format("siblings held offline: {}", held.list()));
-  print(done, verbose);
+  print(*done, verbose);
   return ExitCode::done;
 }
 

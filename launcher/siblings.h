@@ -12,7 +12,7 @@ namespace kvmrt::launcher {
 /// more come back. Throws Refused for configurations with errors, and then changes nothing.
 ExitCode hold_siblings(const CommonOptions& common);
 
-/// All come back that no running RT VM needs.
+/// All come back, at once or when the last RT VM ends.
 ExitCode release_siblings(const CommonOptions& common);
 
 }  // namespace kvmrt::launcher

@@ -203,18 +203,27 @@ std::string Keeper::cgroup_of(const std::string& vm) const {
   return partition_knob(vm) + "/vm";
 }
 
-Transition Keeper::hold_offline(const CpuSet& cpus, const HostPolicy& policy) {
+Checked<Transition> Keeper::hold_offline(const CpuSet& cpus, const HostPolicy& policy) {
   Session session(*this);
-  session.recover();
-  session.ledger.policy = policy;
-  const CpuSet before = std::exchange(session.ledger.boot_offline, cpus);
+  Ledger& ledger = session.ledger;
+  Settled recovered = session.recover();
+  if (!recovered.left.empty()) return recovered.left;
+  ledger.policy = policy;
+  const CpuSet before = std::exchange(ledger.boot_offline, cpus);
+  Problems ignored;
+  const HostState state = read_state(*host_, interest_of(ledger, {}));
+  const auto steps = foresee(state, ledger, ledger.leases, ignored);
+  Problems problems = judge_disturbance(steps, ledger, policy);
+  for (Problem& problem : problems) problem.hint = "stop the VM before: kvmrt shutdown";
+  if (has_error(problems)) return problems;
   try {
-    Settled settled = session.settle(session.ledger.leases, Resolve::strict);
-    return {changes_of(settled.steps), std::move(settled.problems)};
+    Settled settled = session.settle(ledger.leases, Resolve::strict);
+    append(problems, std::move(settled.problems));
+    return Checked<Transition>(Transition{changes_of(settled.steps), problems}, problems);
   } catch (const SystemError& cause) {
-    if (!session.ledger.pending) throw;
-    session.ledger.boot_offline = before;
-    Settled undone = session.settle(session.ledger.leases, Resolve::best);
+    if (!ledger.pending) throw;
+    ledger.boot_offline = before;
+    Settled undone = session.settle(ledger.leases, Resolve::best);
     if (undone.left.empty()) throw;
     throw NotRestored(cause, std::move(undone.left));
   }

@@ -114,8 +114,9 @@ class Keeper {
   [[nodiscard]] std::string cgroup_of(const std::string& vm) const;
 
   /// CPUs to hold offline from now on whether or not a VM runs (siblings: at-boot); the empty set
-  /// gives them back once no RT lease needs it.
-  Transition hold_offline(const CpuSet& cpus, const HostPolicy& policy);
+  /// gives them back once no RT lease needs it. Beside a running RT VM each hotplug is a warning,
+  /// or with `disturb: refuse` a problem in place of any change. Throws as acquire does.
+  Checked<Transition> hold_offline(const CpuSet& cpus, const HostPolicy& policy);
 
  private:
   struct Session;

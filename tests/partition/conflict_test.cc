@@ -137,14 +137,34 @@ TEST(Siblings, HeldOfflineSinceBootStayDownWhenVmsEnd) {
   Scene scene;
   const FakeImage before = scene.host->image();
   scene.policy.siblings = SiblingRule::at_boot;
-  scene.keeper.hold_offline({5, 7}, scene.policy);
+  ASSERT_TRUE(scene.keeper.hold_offline({5, 7}, scene.policy));
   EXPECT_EQ(scene.host->online(), (CpuSet{0, 1, 2, 3, 4, 6}));
   const auto answer = scene.keeper.acquire({scene.lease}, scene.policy);
   ASSERT_TRUE(answer) << to_string(answer.problems().front());
   ASSERT_TRUE(scene.keeper.release("a").left.empty());
   EXPECT_EQ(scene.host->online(), (CpuSet{0, 1, 2, 3, 4, 6}));
-  scene.keeper.hold_offline({}, scene.policy);
+  ASSERT_TRUE(scene.keeper.hold_offline({}, scene.policy));
   EXPECT_EQ(scene.host->difference(before), "");
+}
+
+TEST(Siblings, HeldOfflineBesideARunningGuestAreToldOrRefusedAsTheHostFileSays) {
+  Scene scene;
+  scene.lease = lease_on(*scene.host, "a", 4, 4, 900);
+  ASSERT_TRUE(scene.keeper.acquire({scene.lease}, scene.policy));
+  scene.policy.disturb = DisturbRule::refuse;
+  const FakeImage before = scene.host->image();
+  const auto refused = scene.keeper.hold_offline({5, 7}, scene.policy);
+  ASSERT_FALSE(refused);
+  ASSERT_EQ(refused.problems().size(), 1U) << "CPU 5 is offline already";
+  EXPECT_NE(to_string(refused.problems()[0]).find("cpu7/online 1 -> 0 disturbs a"),
+            std::string::npos);
+  EXPECT_EQ(scene.host->difference(before), "");
+  EXPECT_TRUE(scene.keeper.hold_offline({5}, scene.policy)) << "which needs no hotplug";
+  scene.policy.disturb = DisturbRule::warn;
+  const auto held = scene.keeper.hold_offline({5, 7}, scene.policy);
+  ASSERT_TRUE(held);
+  EXPECT_TRUE(has(held.problems(), "disturbs-running-guest"));
+  EXPECT_FALSE(scene.host->online().has(CpuId(7)));
 }
 
 TEST(Boot, TakesAllItsLeasesInOneReconcile) {
