@@ -13,18 +13,21 @@ namespace {
 
 struct Program {
   const char* name;  ///< as /proc/PID/comm or, for scripts, in the command line
+  const char* rule;  ///< its key in on_conflict
   const char* does;
   const char* way_out;
 };
 
-constexpr std::array<Program, 4> kPrograms{{
-    {"irqbalance", "moves interrupts back within seconds",
+constexpr std::array<Program, 5> kPrograms{{
+    {"irqbalance", "irqbalance", "moves interrupts back within seconds",
      "systemctl stop irqbalance, or on_conflict: {irqbalance: configure} in host.yaml"},
-    {"tuned", "sets affinities, workqueue masks and governors by its own profile",
+    {"tuned", "tuned", "sets affinities, workqueue masks and governors by its own profile",
      "systemctl stop tuned, or on_conflict: {tuned: warn} in host.yaml"},
-    {"libvirtd", "may run guests on the same CPUs",
+    {"libvirtd", "libvirtd", "may run guests on the same CPUs",
      "virsh list; give its guests other CPUs, or stop it"},
-    {"stalld", "boosts starved threads above the vCPUs",
+    {"virtqemud", "libvirtd", "may run guests on the same CPUs",  // the same since libvirt 6
+     "virsh list; give its guests other CPUs, or stop it"},
+    {"stalld", "stalld", "boosts starved threads above the vCPUs",
      "systemctl stop stalld, or keep it off the VM's CPUs with its -a option"},
 }};
 
@@ -46,9 +49,9 @@ Problem tell(const Program& program, const Task& task, ConflictRule rule) {
   const bool refuse = rule == ConflictRule::refuse;
   return {
       refuse ? Severity::error : Severity::warning,
-      fmt::format("{}-running", program.name),
+      fmt::format("{}-running", program.rule),
       "",
-      fmt::format("on_conflict.{}", program.name),
+      fmt::format("on_conflict.{}", program.rule),
       fmt::format("{} runs (pid {}) and {}", program.name, to_string(task.process), program.does),
       program.way_out,
       {}};
@@ -63,7 +66,7 @@ Problems find_conflicts(Host& host, const HostState& state, const HostPolicy& po
       return runs(host, task, program.name);
     });
     if (found == state.tasks.end()) continue;
-    const ConflictRule rule = rule_of(policy, program.name);
+    const ConflictRule rule = rule_of(policy, program.rule);
     // A knob like any other then: it is told to keep off, and told otherwise at the end.
     if (rule == ConflictRule::configure && state.knobs.contains(kBalancerKnob)) continue;
     problems.push_back(tell(program, *found, rule));

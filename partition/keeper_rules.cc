@@ -31,7 +31,8 @@ class Judge {
       siblings(more_[i]);
       links(more_[i]);
       for (Problem& problem : cache_refusals(state_, more_[i])) add(std::move(problem));
-      if (uses_partition(more_[i], state_.partitions)) cgroups(more_[i]);
+      if (uses_partition(more_[i], state_.partitions)) own_cgroup(more_[i]);
+      shields(more_[i]);
     }
     services();
     Ledger after = ledger_;
@@ -125,23 +126,37 @@ class Judge {
     }
   }
 
-  /// Another cgroup's cpuset.cpus with one of our CPUs makes a partition invalid, also one written
-  /// later.
-  void cgroups(const Lease& lease) {
+  void own_cgroup(const Lease& lease) {
     const std::string ours = partition_knob(lease.vm);
     if (state_.knobs.contains(ours) && !ledger_.knobs.contains(ours))
       add(error("partition-exists", lease.vm, ours + " exists and is not in the ledger",
                 "rmdir " + ours + "/vm " + ours));
-    for (const auto& name : host_.list(kCgroups)) {
-      const std::string folder = std::string(kCgroups) + "/" + name;
-      const auto text = folder == ours ? std::nullopt : host_.read(folder + "/cpuset.cpus");
+  }
+
+  /// Another cgroup's cpuset.cpus with one of our CPUs makes a partition of ours invalid, also one
+  /// written later. Where we make none it is in the way if it keeps the CPUs to itself: nobody from
+  /// outside may run on those of a partition.
+  void shields(const Lease& lease) {
+    // v1 has a tree for each controller.
+    const std::string tree = std::string(kCgroups) + (state_.partitions ? "" : "/cpuset");
+    const CpuSet wanted = lease.plan.owned_cpus.empty() ? CpuSet{} : lease.plan.usable_cpus();
+    const bool partition = uses_partition(lease, state_.partitions);
+    for (const auto& name : host_.list(tree)) {
+      const std::string folder = tree + "/" + name;
+      if (folder == partition_knob(lease.vm) || ledger_.knobs.contains(folder)) continue;
+      const auto text = host_.read(folder + "/cpuset.cpus");
       const auto cpus = text ? CpuSet::from_list(*text) : std::nullopt;
-      if (!cpus || !cpus->intersects(lease.plan.usable_cpus())) continue;
+      if (!cpus || !cpus->intersects(wanted) || !(partition || keeps_to_itself(folder))) continue;
       add(error("foreign-shield", lease.vm,
-                fmt::format("cgroup {} claims CPUs {}", folder,
-                            (*cpus & lease.plan.usable_cpus()).list()),
+                fmt::format("cgroup {} claims CPUs {}", folder, (*cpus & wanted).list()),
                 "take them out of " + folder + "/cpuset.cpus (systemd: AllowedCPUs=)"));
     }
+  }
+
+  bool keeps_to_itself(const std::string& folder) {
+    const std::string kind = host_.read(folder + "/cpuset.cpus.partition").value_or("member");
+    const std::string exclusive = host_.read(folder + "/cpuset.cpu_exclusive").value_or("0");  // v1
+    return !trimmed(kind).starts_with("member") || trimmed(exclusive) == "1";
   }
 
   Host& host_;

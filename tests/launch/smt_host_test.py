@@ -167,6 +167,10 @@ class SmtHost(SmtCase):
         self.before = host_snapshot.take()
         self.a_guest("a", "4,6", realtime={})
         self.refused("claims CPUs 4", str(other))
+        (other / "cpuset.cpus.partition").write_text("isolated")
+        self.before = host_snapshot.take()
+        self.a_guest("a", "4")  # no partition of its own, and yet nobody else may run there
+        self.refused("claims CPUs 4", str(other))
 
     def test_a_partition_that_the_kernel_calls_invalid_is_undone_with_its_reason(self):
         other = self.a_foreign_cgroup()

@@ -85,6 +85,26 @@ TEST(Refusal, OfAnotherShieldOnTheSameCpus) {
   scene.expect_refused("foreign-shield");
 }
 
+TEST(Refusal, OfAnotherShieldAlsoWithoutAPartitionOfOurOwn) {
+  Scene scene;
+  scene.lease.plan.emulator_cpus = {0};
+  scene.lease.plan.threads[0].cpus = {0};
+  scene.host->files["/sys/fs/cgroup/shield/cpuset.cpus"] = "6-7";
+  scene.host->files["/sys/fs/cgroup/shield/cpuset.cpus.partition"] = "isolated";
+  scene.expect_refused("foreign-shield");
+  scene.host->files["/sys/fs/cgroup/shield/cpuset.cpus.partition"] = "member";
+  EXPECT_TRUE(scene.keeper.acquire({scene.lease}, scene.policy)) << "it keeps nobody out";
+}
+
+TEST(Refusal, OfAShieldOfCgroupV1) {
+  Scene scene({.partitions = false});
+  scene.host->files["/sys/fs/cgroup/cpuset/cpuset.cpus"] = "0-7\n";
+  scene.host->files["/sys/fs/cgroup/cpuset/cpuset.cpu_exclusive"] = "1\n";  // as every root's is
+  scene.host->files["/sys/fs/cgroup/cpuset/user/cpuset.cpus"] = "6-7\n";
+  scene.host->files["/sys/fs/cgroup/cpuset/user/cpuset.cpu_exclusive"] = "1\n";
+  scene.expect_refused("foreign-shield");
+}
+
 TEST(Refusal, OfAPartitionDirectoryThatIsNotOurs) {
   Scene scene;
   scene.host->files["/sys/fs/cgroup/kvmrt-a/cpuset.cpus.partition"] = "member";
@@ -202,6 +222,17 @@ TEST(Irqbalance, WithoutASocketIsReportedWithTheWayOut) {
   const auto answer = scene.keeper.acquire({scene.lease}, scene.policy);
   ASSERT_TRUE(answer);
   EXPECT_TRUE(has(answer->problems, "irqbalance-running"));
+}
+
+TEST(Libvirt, IsWarnedOfUnderItsNewNameTooAndRefusedWhereTheHostFileSaysSo) {
+  Scene scene;
+  scene.host->add_task(79, "virtqemud", CpuSet::range(0, 7));
+  scene.policy.on_conflict["libvirtd"] = ConflictRule::refuse;
+  scene.expect_refused("libvirtd-running");
+  scene.policy.on_conflict["libvirtd"] = ConflictRule::warn;
+  const auto answer = scene.keeper.acquire({scene.lease}, scene.policy);
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(has(answer->problems, "libvirtd-running"));
 }
 
 TEST(Tuned, IsRefusedByDefaultAlsoAsAPythonProgram) {
