@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <utility>
 
 #include "partition/links.h"
 #include "partition/resctrl.h"
@@ -141,7 +142,13 @@ std::uint64_t promised(const Ledger& ledger, const Lease& lease, const NodeSet& 
 
 Problems absorb(const HostState& state, Ledger& ledger) {
   Problems problems = absorb_knobs(state, ledger);
+  // With a partition that went, the kernel gave every task all CPUs: nobody's edit.
+  const bool lost = std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {
+    return problem.code == "partition-lost";
+  });
+  const bool pending = std::exchange(ledger.pending, ledger.pending || lost);
   auto more = absorb_tasks(state, divide(state, ledger), ledger);
+  ledger.pending = pending;
   problems.insert(problems.end(), std::make_move_iterator(more.begin()),
                   std::make_move_iterator(more.end()));
   return problems;

@@ -223,6 +223,7 @@ inline int FakeHost::write_cgroup(const std::string& path, const std::string& te
     return 0;
   }
   files[path] = text;
+  if (path.ends_with("/cpuset.cpus.partition")) repartition();
   return 0;
 }
 

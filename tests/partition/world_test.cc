@@ -10,6 +10,7 @@ namespace kvmrt::partition {
 namespace {
 
 const HostPolicy kPolicy;
+constexpr auto kGroup = "/sys/fs/cgroup/kvmrt-a";
 constexpr auto kPartition = "/sys/fs/cgroup/kvmrt-a/cpuset.cpus.partition";
 
 /// One real-time VM on CPUs 4 to 7 of the busy host.
@@ -48,6 +49,27 @@ TEST_F(ChangingHost, APartitionThatIsDissolvedIsMadeAnew) {
   EXPECT_EQ(host->read(kPartition).value_or("").substr(0, 8), "isolated");
   release();
   EXPECT_EQ(host->difference(before), "");
+}
+
+TEST_F(ChangingHost, ACgroupThatIsRemovedIsMadeAnew) {
+  ASSERT_EQ(host->remove_folder(std::string(kGroup) + "/vm"), 0);
+  ASSERT_EQ(host->remove_folder(kGroup), 0);
+  const Transition repaired = keeper->repair();
+  ASSERT_FALSE(repaired.problems.empty());
+  EXPECT_EQ(repaired.problems[0].code, "partition-lost");
+  EXPECT_EQ(host->read(std::string(kGroup) + "/cpuset.cpus.partition"), "isolated");
+  EXPECT_EQ(host->all.at(302).cpus, CpuSet{3});
+  release();
+  EXPECT_EQ(host->difference(before), "");
+}
+
+TEST_F(ChangingHost, AReleaseOrARecoverAfterSomeoneRemovedTheCgroupGivesEverythingBack) {
+  ASSERT_EQ(host->remove_folder(std::string(kGroup) + "/vm"), 0);
+  ASSERT_EQ(host->remove_folder(kGroup), 0);
+  kill_supervisors(*host, {900});
+  EXPECT_TRUE(keeper->recover().left.empty());
+  EXPECT_EQ(host->difference(before), "");
+  EXPECT_FALSE(run.has_ledger());
 }
 
 }  // namespace
