@@ -235,8 +235,9 @@ class Settler {
                                  ? error->second
                                  : fmt::format("{} reads {}, wanted {}: someone changes it back",
                                                id, change.before, change.after);
-    // Kworkers come and go with every look; the drift check sees to those born since.
-    if (step.act == Step::Act::policy && error == errors_.end()) return;
+    // Kworkers come and go with every look; the drift check sees to those born since. One that was
+    // told and does not hold it is another matter.
+    if (step.act == Step::Act::policy && error == errors_.end() && !was_performed(id)) return;
     unsettled_.insert(id);
     if (step.act == Step::Act::mask && errors_.empty()) {
       settled_.problems.push_back(failure("task-not-movable", text, Severity::warning));
@@ -246,6 +247,11 @@ class Settler {
     } else {
       settled_.left.push_back(failure("not-restored", text, Severity::error));
     }
+  }
+
+  [[nodiscard]] bool was_performed(const std::string& id) const {
+    return std::any_of(settled_.steps.begin(), settled_.steps.end(),
+                       [&id](const Step& step) { return id_of(step) == id; });
   }
 
   /// What is back at its original leaves the ledger.

@@ -51,8 +51,8 @@ class FakeHost : public Host {
   std::set<int> dead;          ///< pids whose process is gone
   std::set<int> managed_irqs;  ///< refuse with managed_error
   int managed_error = EIO;
-  std::set<std::string> deaf;          ///< files that take a write and keep their value
-  std::string invalid_reason;          ///< not empty: partitions become "isolated invalid (…)"
+  std::set<std::string> deaf;  ///< files and task policies that take a write and stay as they are
+  std::string invalid_reason;  ///< not empty: partitions become "isolated invalid (…)"
   std::uint64_t most_pages = 1000000;  ///< huge pages of any node: the kernel gives no more
   int fail_at = -1;  ///< the effect with this number fails with EIO (replace: ENOSPC)
   int die_at = -1;   ///< … and here the keeper dies before it

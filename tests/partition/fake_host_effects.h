@@ -341,6 +341,7 @@ inline int FakeHost::set_scheduling(Tid tid, const Scheduling& scheduling) {
   if (refuses("policy " + to_string(tid) + " " + to_text(scheduling))) return EIO;
   const auto at = all.find(tid.value());
   if (at == all.end()) return ESRCH;
+  if (deaf.contains(policy_knob(tid))) return 0;
   at->second.scheduling = scheduling;
   return 0;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The audit of docs/host-changes.md, knob by knob: announced with old, new and reason, in the
-// ledger before it is written, read back, given back.
+// The audit of docs/host-changes.md, knob by knob and task by task: announced with old, new and
+// reason, in the ledger before it is written, read back, given back.
 #include <algorithm>
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "partition/ledger.h"
 #include "partition/state.h"
 #include "tests/partition/keeper_fixture.h"
 
@@ -95,6 +96,142 @@ INSTANTIATE_TEST_SUITE_P(
                     Row{"/sys/devices/system/cpu/cpu4/power/pm_qos_resume_latency_us", "0", "2"},
                     Row{"/proc/sys/kernel/sched_rt_runtime_us", "950000", "-1"},
                     Row{"/sys/kernel/debug/sched/fair_server/cpu4/runtime", "50000000", "0"}));
+
+/// Kernel threads of an owned CPU, and what the busy host's tasks are kept off.
+class EveryTask : public testing::TestWithParam<Row> {
+ protected:
+  EveryTask()
+      : host(busy_host({.partitions = false})),
+        lease(lease_on(*host, "a", 4, 6, 900)),
+        before(host->image()) {}
+  [[nodiscard]] const Task& task() const {
+    return std::find_if(host->all.begin(), host->all.end(),
+                        [](const auto& entry) { return entry.second.comm == GetParam().knob; })
+        ->second;
+  }
+  /// A policy's priority tells it from a mask's CPUs.
+  [[nodiscard]] static bool is_policy() {
+    return std::string(GetParam().after).find("fifo") != std::string::npos;
+  }
+  [[nodiscard]] std::string knob() const {
+    return is_policy() ? policy_knob(task().tid) : affinity_knob(task().tid);
+  }
+  [[nodiscard]] std::string value() const {
+    return is_policy() ? to_text(task().scheduling) : (task().cpus & host->online()).list();
+  }
+  RunDir run;
+  std::shared_ptr<FakeHost> host;
+  Lease lease;
+  FakeImage before;
+  const HostPolicy policy;
+};
+
+TEST_P(EveryTask, IsAnnouncedJournaledFirstAndGivenBack) {
+  Keeper keeper(host, run.path());
+  const auto preview = keeper.preview({lease}, policy);
+  const auto change = std::find_if(preview.changes.begin(), preview.changes.end(),
+                                   [this](const Change& one) { return one.knob == knob(); });
+  ASSERT_NE(change, preview.changes.end()) << "not in the dry-run";
+  EXPECT_EQ(change->before, GetParam().before);
+  EXPECT_EQ(change->after, GetParam().after);
+  EXPECT_NE(change->reason.find(task().comm + ": "), std::string::npos) << change->reason;
+
+  bool written = false;
+  host->on_effect = [&](const std::string& what) {
+    if (!what.starts_with((is_policy() ? "policy " : "affinity ") + to_string(task().tid) + " "))
+      return;
+    written = true;
+    const Ledger ledger = ledger_of_json(read_file(run.path() / "ledger.json"));
+    if (is_policy())
+      EXPECT_EQ(to_text(ledger.policies.at(task().tid.value()).original), GetParam().before);
+    else
+      EXPECT_EQ(ledger.masks.at(task().tid.value()).original.list(), GetParam().before);
+  };
+  ASSERT_TRUE(keeper.acquire({lease}, policy));
+  host->on_effect = nullptr;
+  EXPECT_TRUE(written);
+  EXPECT_EQ(value(), GetParam().after);
+  EXPECT_TRUE(keeper.release("a").left.empty());
+  EXPECT_EQ(host->difference(before), "");
+  EXPECT_FALSE(run.has_ledger());
+}
+
+TEST_P(EveryTask, WhosePolicyDoesNotHoldIsFoundOutByReadingBack) {
+  if (!is_policy()) return;
+  host->deaf = {knob()};
+  try {
+    (void)Keeper(host, run.path()).acquire({lease}, policy);
+    FAIL() << "acquired";
+  } catch (const SystemError& error) {
+    EXPECT_NE(std::string(error.what()).find(knob()), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(host->difference(before), "");
+  EXPECT_FALSE(run.has_ledger());
+}
+
+INSTANTIATE_TEST_SUITE_P(HostChanges, EveryTask,
+                         testing::Values(Row{"rcuc/4", "fifo:1", "fifo:4"},
+                                         Row{"ktimers/4", "fifo:1", "fifo:3"},
+                                         Row{"ksoftirqd/4", "other", "fifo:2"},
+                                         Row{"kworker/4:1H", "other", "fifo:2"},
+                                         Row{"kthreadd", "0-7", "0-3"},
+                                         Row{"kswapd1", "4-7", "0-3"}, Row{"on-four", "4", "0-3"}));
+
+TEST(LateKworker, IsFoundJournaledFirstRaisedAndGivenBack) {
+  const RunDir run;
+  auto host = busy_host();
+  const auto lease = lease_on(*host, "a", 4, 6, 900);
+  Keeper keeper(host, run.path());
+  ASSERT_TRUE(keeper.acquire({lease}, HostPolicy{}));
+  host->add_kthread(700, "kworker/6:7", {6}, false);
+  const FakeImage with_it = host->image();
+  const Transition drift = keeper.drift();
+  ASSERT_EQ(drift.changes.size(), 1U);
+  EXPECT_EQ(drift.changes[0].knob, "task:700:policy");
+  EXPECT_EQ(drift.changes[0].before, "other");
+  EXPECT_EQ(drift.changes[0].after, "fifo:2");
+  bool written = false;
+  host->on_effect = [&](const std::string& what) {
+    if (!what.starts_with("policy 700 ")) return;
+    written = true;
+    const Ledger ledger = ledger_of_json(read_file(run.path() / "ledger.json"));
+    EXPECT_TRUE(ledger.policies.contains(700));
+  };
+  keeper.repair();
+  host->on_effect = nullptr;
+  EXPECT_TRUE(written);
+  EXPECT_EQ(to_text(host->all.at(700).scheduling), "fifo:2");
+  EXPECT_TRUE(keeper.release("a").left.empty());
+  EXPECT_EQ(to_text(host->all.at(700).scheduling), "other");
+}
+
+TEST(ManagedInterrupt, IsAnnouncedTriedOnceToldAndLeftAlone) {
+  const std::string knob = "/proc/irq/27/smp_affinity_list";
+  const RunDir run;
+  auto host = busy_host();
+  const auto lease = lease_on(*host, "a", 4, 6, 900);
+  const FakeImage before = host->image();
+  Keeper keeper(host, run.path());
+  const auto preview = keeper.preview({lease}, HostPolicy{});
+  EXPECT_TRUE(std::any_of(preview.changes.begin(), preview.changes.end(),
+                          [&knob](const Change& one) { return one.knob == knob; }));
+  host->on_effect = [&](const std::string& what) {
+    if (what.starts_with("write " + knob)) {
+      EXPECT_NE(read_file(run.path() / "ledger.json").find(knob), std::string::npos);
+    }
+  };
+  const auto done = keeper.acquire({lease}, HostPolicy{});
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->problems.at(0).code, "irq-managed");
+  host->on_effect = nullptr;
+  EXPECT_TRUE(keeper.release("a").left.empty());
+  EXPECT_EQ(
+      std::count_if(host->log.begin(), host->log.end(),
+                    [&knob](const std::string& what) { return what.starts_with("write " + knob); }),
+      1);
+  EXPECT_EQ(host->difference(before), "");
+  EXPECT_FALSE(run.has_ledger());
+}
 
 }  // namespace
 }  // namespace kvmrt::partition
