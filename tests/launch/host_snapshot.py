@@ -86,8 +86,14 @@ def tasks():
     return found
 
 
+def vectors():
+    """The CPU where each interrupt is in truth, by its number."""
+    return {path.split("/")[3]: read(path)
+            for path in glob.glob("/proc/irq/*/effective_affinity_list")}
+
+
 def take():
-    return {"knobs": knobs(), "tasks": tasks()}
+    return {"knobs": knobs(), "tasks": tasks(), "vectors": vectors()}
 
 
 def is_pool_worker(task):
@@ -95,9 +101,11 @@ def is_pool_worker(task):
     return task["kernel"] and task["name"].startswith("kworker/")
 
 
-def follows_interrupt(task):
-    """It goes where its interrupt goes, at the next one; the interrupt's mask is compared itself."""
-    return task["kernel"] and task["name"].startswith("irq/")
+def follows_interrupt(task, effective):
+    """An interrupt's thread goes where the interrupt's vector is, at the next one after its mask was
+    written; where that is within the mask, which is compared itself, the kernel chooses."""
+    number = task["name"].removeprefix("irq/").split("-")[0]
+    return task["kernel"] and task["name"].startswith("irq/") and task["cpus"] == effective.get(number)
 
 
 def differences(before, after):
@@ -111,8 +119,9 @@ def differences(before, after):
         was, now = before["tasks"][identity], after["tasks"][identity]
         if is_pool_worker(was):
             continue
-        keys = ("cpus", "policy", "priority", "nice")
-        for key in keys[1:] if follows_interrupt(was) else keys:
+        for key in ("cpus", "policy", "priority", "nice"):
+            if key == "cpus" and follows_interrupt(now, after["vectors"]):
+                continue
             if was[key] != now[key]:
                 found.append(f"task {identity} ({now['name']}): {key} {was[key]} -> {now[key]}")
     return found
