@@ -3,7 +3,6 @@
 tests/testhost_partition/smt_host_test.sh."""
 
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -214,21 +213,28 @@ def ask(path, request):
 
 
 class Neighbours(SmtCase):
-    """Debian's own irqbalance, unpacked by the script that runs this."""
+    """Debian's own packages, unpacked by the script that runs this."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.program = os.environ.get("KVMRT_IRQBALANCE") or shutil.which("irqbalance")
-        if not cls.program:
-            raise harness.unittest.SkipTest("irqbalance cannot be had")
+        folder = os.environ.get("KVMRT_NEIGHBOURS")
+        if not folder:
+            raise harness.unittest.SkipTest("Debian's packages cannot be had")
+        for part in ("usr", "etc"):
+            subprocess.run(["cp", "-a", f"{folder}/{part}/.", f"/{part}"], check=True)
+        for made in ("/run/irqbalance", "/run/libvirt", "/var/lib/libvirt", "/var/log/tuned"):
+            Path(made).mkdir(parents=True, exist_ok=True)
+
+    def daemon(self, *command):
+        """Runs beside the test; its name is what the kernel and `ps` show of it."""
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait, LIMIT)
+        self.addCleanup(process.terminate)
+        return process
 
     def irqbalance(self):
-        Path("/run/irqbalance").mkdir(exist_ok=True)
-        daemon = subprocess.Popen([self.program, "--foreground", "--interval=1"],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        self.addCleanup(daemon.wait, 60)
-        self.addCleanup(daemon.terminate)
+        daemon = self.daemon("irqbalance", "--foreground", "--interval=1")
         name = f"/run/irqbalance/irqbalance{daemon.pid}.sock"
         harness.until("its socket", lambda: os.path.exists(name), LIMIT)
         return name
@@ -259,11 +265,29 @@ class Neighbours(SmtCase):
         self.assertIn("irqbalance runs", found.stderr)
         self.assertEqual(online(), set(range(8)))
 
-    def test_another_tuner_is_refused_by_its_name(self):
-        sleeper = self.folder / "tuned"
-        shutil.copy(shutil.which("sleep"), sleeper)
-        daemon = subprocess.Popen([sleeper, "1000"])
-        self.addCleanup(daemon.wait, 60)
-        self.addCleanup(daemon.kill)
+    def test_tuned_is_refused_by_its_name_unless_the_host_file_says_otherwise(self):
+        mark = Path("/run/tuned/tuned.pid")
+        daemon = self.daemon("tuned", "--no-dbus", "--no-socket", "--profile", "balanced")
+        harness.until("its start", lambda: mark.exists() and mark.read_text(), LIMIT)
         self.a_guest("a", "4")
-        self.refused(f"tuned runs (pid {daemon.pid})", "systemctl stop tuned")
+        found = self.tool("boot")
+        self.assertEqual(found.returncode, 3, found.stderr)
+        for text in (f"tuned runs (pid {daemon.pid})", "[tuned-running]", "systemctl stop tuned"):
+            self.assertIn(text, found.stderr)
+        self.assertEqual(online(), set(range(8)))
+        self.host_file(on_conflict={"tuned": "warn"})
+        self.assertIn(f"tuned runs (pid {daemon.pid})", self.done("boot").stderr)
+        self.done("shutdown", "--force")
+
+    def test_libvirtd_is_told_or_refused_as_the_host_file_says(self):
+        daemon = self.daemon("libvirtd")
+        harness.until("its socket", Path("/run/libvirt/libvirt-sock").exists, LIMIT)
+        self.a_guest("a", "4")
+        self.host_file(on_conflict={"libvirtd": "refuse"})
+        found = self.tool("boot")
+        self.assertEqual(found.returncode, 3, found.stderr)
+        for text in (f"libvirtd runs (pid {daemon.pid})", "virsh list"):
+            self.assertIn(text, found.stderr)
+        self.host_file()
+        self.assertIn(f"libvirtd runs (pid {daemon.pid})", self.done("boot").stderr)
+        self.done("shutdown", "--force")
