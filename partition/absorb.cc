@@ -107,6 +107,30 @@ Problems absorb_knobs(const HostState& state, Ledger& ledger) {
   return problems;
 }
 
+Problem edited(const Task& task) {
+  return {Severity::warning,
+          "task-policy-edited",
+          "",
+          "",
+          fmt::format("{} ({}) was set to {} from outside; that is its original from now on",
+                      task.comm, to_string(task.tid), to_text(task.scheduling)),
+          "",
+          {}};
+}
+
+void absorb_policies(const HostState& state, Ledger& ledger, Problems& problems) {
+  if (ledger.pending) return;
+  for (const Task& task : state.tasks) {
+    const auto at = ledger.policies.find(task.tid.value());
+    if (at == ledger.policies.end() || at->second.start_time != task.start_time) continue;
+    PolicyRecord& record = at->second;
+    // As it was: a kworker that was born while we looked, or set back.
+    if (task.scheduling == record.written || task.scheduling == record.original) continue;
+    record.original = record.written = task.scheduling;
+    problems.push_back(edited(task));
+  }
+}
+
 std::uint64_t pages_of(Bytes memory, Bytes size) {
   return (memory.count() + size.count() - 1) / size.count();
 }
@@ -149,6 +173,7 @@ Problems absorb(const HostState& state, Ledger& ledger) {
   const bool pending = std::exchange(ledger.pending, ledger.pending || lost);
   auto more = absorb_tasks(state, divide(state, ledger), ledger);
   ledger.pending = pending;
+  absorb_policies(state, ledger, more);
   problems.insert(problems.end(), std::make_move_iterator(more.begin()),
                   std::make_move_iterator(more.end()));
   return problems;

@@ -161,15 +161,18 @@ class Absorber {
     MaskRecord& record = ledger_.masks[task.tid.value()];
     if (ledger_.pending || follows_interrupt(task)) return;
     if (present(state_, task.cpus) == present(state_, record.written)) return;
+    // Of a task that we had left alone nothing is lost, unless it is in the way now.
+    const bool narrowed = record.original != record.written;
     record.original = task.cpus;
     record.written = task.cpus;
-    if (!task.cpus.intersects(division_.taken)) return;
+    if (!narrowed && !task.cpus.intersects(division_.taken)) return;
     problems_.push_back({Severity::warning,
                          "task-mask-edited",
                          "",
                          "",
-                         fmt::format("{} ({}) was put on CPUs {} from outside", task.comm,
-                                     to_string(task.tid), task.cpus.list()),
+                         fmt::format("{} ({}) was put on CPUs {} from outside; that is its "
+                                     "original from now on",
+                                     task.comm, to_string(task.tid), task.cpus.list()),
                          "",
                          {}});
   }

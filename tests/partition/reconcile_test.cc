@@ -164,12 +164,18 @@ TEST(Release, LeavesAloneWhatSomeoneElseChangedMeanwhileAndSaysSo) {
   host->files["/proc/irq/26/smp_affinity_list"] = "1";
   host->files["/proc/irq/24/smp_affinity_list"] = "2";
   host->all.at(300).cpus = {1};
+  const int ksoftirqd = 37;
+  ASSERT_EQ(host->all.at(ksoftirqd).comm, "ksoftirqd/4");
+  host->all.at(ksoftirqd).scheduling = {Policy::fifo, 9};
   const Released released = keeper.release("a");
   EXPECT_EQ(file(*host, "/proc/irq/24/smp_affinity_list"), "2");
   EXPECT_EQ(file(*host, "/proc/irq/26/smp_affinity_list"), "1");
   EXPECT_EQ(host->all.at(300).cpus, CpuSet{1});
-  ASSERT_EQ(released.problems.size(), 1U);
+  EXPECT_EQ(to_text(host->all.at(ksoftirqd).scheduling), "fifo:9");
+  ASSERT_EQ(released.problems.size(), 3U);
   EXPECT_EQ(released.problems[0].code, "knob-edited");
+  EXPECT_EQ(released.problems[1].code, "task-mask-edited");
+  EXPECT_EQ(released.problems[2].code, "task-policy-edited");
 }
 
 struct CountingHost : FakeHost {
