@@ -90,52 +90,6 @@ class SmtCase(harness.LaunchTest):
 
 
 class SmtHost(SmtCase):
-    def test_a_vm_starts_anew_beside_another_without_hotplug(self):
-        self.a_guest("a", "4")
-        self.a_guest("b", "6")
-        self.done("boot")
-        self.assertEqual(online(), {0, 1, 2, 3, 4, 6})
-        count = hotplugs()
-        for _ in range(2):
-            self.done("shutdown", "--force", "b")
-            self.done("boot", "b")
-        self.done("shutdown", "--force", "a")
-        self.assertEqual((online(), hotplugs()), ({0, 1, 2, 3, 4, 6}, count))
-        self.done("shutdown", "--force", "b")
-        self.unchanged()
-
-    def test_siblings_taken_at_boot_spare_every_later_start_the_hotplug(self):
-        self.a_guest("a", "4")
-        self.a_guest("b", "6")
-        self.host_file(siblings="at-boot", disturb="refuse")
-        self.assertIn("siblings held offline: 5,7", self.done("siblings").stdout)
-        count = hotplugs()
-        self.done("boot", "a")
-        self.done("boot", "b")
-        self.done("shutdown", "--force")
-        self.done("boot", "a")
-        self.assertIn("siblings held offline: 5,7", self.done("siblings", "--release").stdout)
-        self.done("siblings")
-        self.done("shutdown", "--force")
-        self.assertEqual((online(), hotplugs()), ({0, 1, 2, 3, 4, 6}, count))
-        self.done("siblings", "--release")
-        self.unchanged()
-
-    def test_siblings_taken_beside_a_guest_are_told_or_refused_as_the_host_file_says(self):
-        self.a_guest("a", "4")
-        self.a_guest("b", "6")
-        self.host_file(siblings="at-boot", disturb="refuse")
-        self.done("boot", "a")
-        refused = self.tool("siblings")
-        self.assertEqual((refused.returncode, online()), (3, {0, 1, 2, 3, 4, 6, 7}))
-        self.assertIn("cpu7/online 1 -> 0 disturbs a", refused.stderr)
-        self.host_file(siblings="at-boot", disturb="warn")
-        self.assertIn("cpu7/online 1 -> 0 disturbs a", self.done("siblings").stderr)
-        self.assertEqual(online(), {0, 1, 2, 3, 4, 6})
-        self.done("shutdown", "--force")
-        self.done("siblings", "--release")
-        self.unchanged()
-
     def test_a_kept_guest_keeps_its_cpus_and_recover_gives_them_back_after_its_end(self):
         self.a_guest("a", "4")
         self.done("boot")
@@ -198,6 +152,56 @@ class SmtHost(SmtCase):
             self.assertIn(f"{irq}/smp_affinity_list stays on CPU 4", said)
             self.assertEqual((irq / "smp_affinity_list").read_text(), "4\n")
         self.done("shutdown", "--force")
+        self.unchanged()
+
+
+class SmtSiblings(SmtCase):
+    """When siblings go and come: every hotplug takes seconds under emulation."""
+
+    def test_a_vm_starts_anew_beside_another_without_hotplug(self):
+        self.a_guest("a", "4")
+        self.a_guest("b", "6")
+        self.done("boot")
+        self.assertEqual(online(), {0, 1, 2, 3, 4, 6})
+        count = hotplugs()
+        for _ in range(2):
+            self.done("shutdown", "--force", "b")
+            self.done("boot", "b")
+        self.done("shutdown", "--force", "a")
+        self.assertEqual((online(), hotplugs()), ({0, 1, 2, 3, 4, 6}, count))
+        self.done("shutdown", "--force", "b")
+        self.unchanged()
+
+    def test_siblings_taken_at_boot_spare_every_later_start_the_hotplug(self):
+        self.a_guest("a", "4")
+        self.a_guest("b", "6")
+        self.host_file(siblings="at-boot", disturb="refuse")
+        self.assertIn("siblings held offline: 5,7", self.done("siblings").stdout)
+        count = hotplugs()
+        self.done("boot", "a")
+        self.done("boot", "b")
+        self.done("shutdown", "--force")
+        self.done("boot", "a")
+        self.assertIn("siblings held offline: 5,7", self.done("siblings", "--release").stdout)
+        self.done("siblings")
+        self.done("shutdown", "--force")
+        self.assertEqual((online(), hotplugs()), ({0, 1, 2, 3, 4, 6}, count))
+        self.done("siblings", "--release")
+        self.unchanged()
+
+    def test_siblings_taken_beside_a_guest_are_told_or_refused_as_the_host_file_says(self):
+        self.a_guest("a", "4")
+        self.a_guest("b", "6")
+        self.host_file(siblings="at-boot", disturb="refuse")
+        self.done("boot", "a")
+        refused = self.tool("siblings")
+        self.assertEqual((refused.returncode, online()), (3, {0, 1, 2, 3, 4, 6, 7}))
+        self.assertIn("cpu7/online 1 -> 0 disturbs a", refused.stderr)
+        self.host_file(siblings="at-boot", disturb="warn")
+        self.assertIn("cpu7/online 1 -> 0 disturbs a", self.done("siblings").stderr)
+        self.assertEqual(online(), {0, 1, 2, 3, 4, 6})
+        self.done("shutdown", "--force")
+        self.done("siblings", "--release")
         self.unchanged()
 
 

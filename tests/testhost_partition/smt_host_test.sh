@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck source-path=SCRIPTDIR disable=SC2154,SC2054
 # smt_host_test.sh KERNEL CLASS…: classes of tests/launch/smt_host_test.py on a host of 8 CPUs with
-# siblings: SmtHost with a managed interrupt for each CPU, Neighbours with Debian's own irqbalance, tuned
-# and libvirtd.
+# siblings: SmtHost and SmtSiblings with a managed interrupt for each CPU, Neighbours with Debian's
+# own irqbalance, tuned and libvirtd.
 set -uo pipefail
 prog=smt_host_test
 # shellcheck source=../testhost/checks.bash
