@@ -3,11 +3,14 @@
 // reason, in the ledger before it is written, read back, given back.
 #include <algorithm>
 #include <gtest/gtest.h>
+#include <regex>
+#include <sstream>
 
 #include "base/file.h"
 #include "partition/ledger.h"
 #include "partition/state.h"
 #include "tests/partition/keeper_fixture.h"
+#include "tests/paths.h"
 
 namespace kvmrt::partition {
 namespace {
@@ -176,6 +179,50 @@ INSTANTIATE_TEST_SUITE_P(HostChanges, EveryTask,
                                          Row{"kworker/4:1H", "other", "fifo:2"},
                                          Row{"kthreadd", "0-7", "0-3"},
                                          Row{"kswapd1", "4-7", "0-3"}, Row{"on-four", "4", "0-3"}));
+
+/// The knobs of docs/host-changes.md's table, as expressions: "cpuN/online" and the like.
+std::vector<std::regex> documented_knobs() {
+  std::vector<std::regex> found;
+  std::istringstream text(read_file(std::string(KVMRT_SOURCE_DIR) + "/docs/host-changes.md"));
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with("| `")) continue;
+    const std::string cell = line.substr(2, line.find(" | ") - 2);
+    static const std::regex kQuoted("`([^`]+)`");
+    for (std::sregex_iterator at(cell.begin(), cell.end(), kQuoted), end; at != end; ++at) {
+      std::string knob = (*at)[1];
+      for (const auto& [from, to] : {std::pair{"\\*", "[^/]+"},
+                                     {"NAME", "[^/]+"},
+                                     {"PID", "[0-9]+"},
+                                     {"N(?=/|$)", "[0-9]+"}})
+        knob = std::regex_replace(knob, std::regex(from), to);
+      found.emplace_back("(.*/)?" + knob);
+    }
+  }
+  return found;
+}
+
+TEST(HostChanges, AreAllInTheDocument) {
+  const auto documented = documented_knobs();
+  for (const bool fair_server : {false, true}) {
+    const RunDir run;
+    auto host = busy_host({.fair_server = fair_server});
+    host->offer_caches();
+    host->add_task(77, "irqbalance", CpuSet::range(0, 7));
+    host->files["/run/irqbalance/irqbalance77.sock"] = "0";
+    host->files["/sys/class/net/eth0/queues/rx-1/rps_cpus"] = "30";
+    Lease lease = lease_on(*host, "a", 4, 6, 900);
+    lease.request.cache = {"3", "", true};
+    HostPolicy policy;
+    policy.throttling = Throttling::off;
+    const auto preview = Keeper(host, run.path()).preview({lease}, policy);
+    EXPECT_GT(preview.changes.size(), 25U);
+    for (const Change& change : preview.changes) {
+      EXPECT_TRUE(std::any_of(documented.begin(), documented.end(), [&](const auto& one) {
+        return std::regex_match(change.knob, one);
+      })) << change.knob;
+    }
+  }
+}
 
 TEST(LateKworker, IsFoundJournaledFirstRaisedAndGivenBack) {
   const RunDir run;
