@@ -76,6 +76,7 @@ def task_of(path):
         "priority": fields[37],
         "nice": fields[16],
         "kernel": int(fields[6]) & 0x00200000 != 0,  # PF_KTHREAD
+        "worker": int(fields[6]) & 0x00000020 != 0,  # PF_WQ_WORKER
     }
 
 
@@ -100,8 +101,9 @@ def take():
 
 
 def is_pool_worker(task):
-    """The kernel binds a worker anew each time that it goes to another pool."""
-    return task["kernel"] and task["name"].startswith("kworker/")
+    """The kernel binds a worker anew each time that it goes to another pool: a kworker, or the
+    rescuer of a workqueue that waited for one too long (mm_percpu_wq)."""
+    return task["kernel"] and task["worker"]
 
 
 def follows_interrupt(task, effective):
