@@ -122,11 +122,8 @@ def differences(before, after):
             found.append(f"{path}: {was} -> {now}")
     for identity in sorted(before["tasks"].keys() & after["tasks"].keys()):
         was, now = before["tasks"][identity], after["tasks"][identity]
-        if is_pool_worker(was):
-            continue
-        for key in ("cpus", "policy", "priority", "nice"):
-            if key == "cpus" and follows_interrupt(now, after["vectors"]):
-                continue
+        placed = is_pool_worker(now) or follows_interrupt(now, after["vectors"])
+        for key in ("policy", "priority", "nice") if placed else ("cpus", "policy", "priority", "nice"):
             if was[key] != now[key]:
                 found.append(f"task {identity} ({now['name']}): {key} {was[key]} -> {now[key]}")
     return found
