@@ -60,16 +60,34 @@ struct Guest::Sight {
 Guest::Guest(boost::asio::io_context& io, ProcessId qemu, Fd monitor, GuestWishes wishes)
     : io_(io), qemu_(qemu), wishes_(std::move(wishes)), monitor_(io, std::move(monitor)) {}
 
-/// What QEMU is asked of its threads, on its way: all at once, since the guest waits for it.
+namespace {
+
+awaitable<bool> accepted(awaitable<void> asked) {
+  try {
+    co_await std::move(asked);
+  } catch (const qmp::QmpError& error) {
+    if (error.kind() != qmp::QmpError::Kind::refused) throw;
+    co_return false;
+  }
+  co_return true;
+}
+
+}  // namespace
+
+/// What QEMU is asked before its guest runs, on its way: all at once, since the guest waits for it.
+/// Answered in this order, so that the threads are placed while the last is on its way.
 struct Guest::Asked {
   explicit Asked(qmp::Client& monitor)
       : vcpus(qmp::query_cpus_fast(monitor)),
         iothreads(qmp::query_iothreads(monitor)),
-        kvm(qmp::query_kvm(monitor)) {}
+        kvm(qmp::query_kvm(monitor)),
+        noted(accepted(qmp::set_trace_event(monitor, "qemu_system_shutdown_request", true))) {}
 
   awaitable<std::vector<qmp::VcpuThread>> vcpus;
   awaitable<std::vector<qmp::IothreadInfo>> iothreads;
   awaitable<qmp::KvmState> kvm;
+  awaitable<bool> noted;
+  bool heard = false;  ///< of its threads
 };
 
 Guest::~Guest() = default;
@@ -81,13 +99,14 @@ awaitable<qmp::Greeting> Guest::greet() {
 
 awaitable<void> Guest::find_threads() {
   ReportedThreads reported;
-  auto asked = asked_ ? std::move(asked_) : std::make_unique<Asked>(monitor_);
-  const auto vcpus = co_await std::move(asked->vcpus);
+  if (!asked_ || asked_->heard) asked_ = std::make_unique<Asked>(monitor_);
+  asked_->heard = true;
+  const auto vcpus = co_await std::move(asked_->vcpus);
   for (const qmp::VcpuThread& vcpu : vcpus) reported.vcpus.emplace_back(vcpu.cpu_index, vcpu.tid);
-  const auto iothreads = co_await std::move(asked->iothreads);
+  const auto iothreads = co_await std::move(asked_->iothreads);
   for (const qmp::IothreadInfo& one : iothreads) reported.iothreads.emplace_back(one.id, one.tid);
   reported_ = std::move(reported);
-  const auto kvm = co_await std::move(asked->kvm);
+  const auto kvm = co_await std::move(asked_->kvm);
   if (wishes_.kvm && !kvm.enabled)
     throw NotAsPlanned("QEMU does not use KVM, though the plan says so");
 }
@@ -108,23 +127,7 @@ void Guest::place_and_prove(Promotion promotion) {
   if (!wrong.empty()) throw NotAsPlanned(joined(wrong));
 }
 
-namespace {
-
-awaitable<bool> accepted(awaitable<void> asked) {
-  try {
-    co_await std::move(asked);
-  } catch (const qmp::QmpError& error) {
-    if (error.kind() != qmp::QmpError::Kind::refused) throw;
-    co_return false;
-  }
-  co_return true;
-}
-
-}  // namespace
-
-awaitable<bool> Guest::note_power_offs() {
-  return accepted(qmp::set_trace_event(monitor_, "qemu_system_shutdown_request", true));
-}
+awaitable<bool> Guest::note_power_offs() { return std::move(asked_->noted); }
 
 awaitable<void> Guest::resume() { co_await qmp::cont(monitor_); }
 

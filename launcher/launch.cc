@@ -96,6 +96,11 @@ VmLock locked(const VmFolder& folder, const std::string& name, Fd inherited = {}
   throw Refused({busy});
 }
 
+/// "" where it owns no CPU and so has no partition; the ledger need not be asked then.
+std::string cgroup_of(const Blueprint& made, const Keeper& keeper) {
+  return made.plan.owned_cpus.empty() ? "" : keeper.cgroup_of(made.profile.name);
+}
+
 ChildSpec child_of(const Blueprint& made, const HandedOver& files, const Keeper& keeper,
                    int log_fd) {
   ChildSpec child;
@@ -104,7 +109,7 @@ ChildSpec child_of(const Blueprint& made, const HandedOver& files, const Keeper&
   child.environment = clean_environment();
   child.cpus = made.plan.emulator_cpus;
   child.memory_nodes = made.plan.numa_nodes;
-  child.cgroup = keeper.cgroup_of(made.profile.name);
+  child.cgroup = cgroup_of(made, keeper);
   child.confinement = made.permit->confinement;
   for (const auto& [number, fd] : files.to_qemu) child.fds[number] = fd.get();
   child.stdout_fd = log_fd;
@@ -264,7 +269,7 @@ Charge start(const Blueprint& made, Charge charge, Keeper& keeper) {
     make_firmware_store(made.profile);
     await_switches(made);
     take_cpus(made, keeper);
-    latency::pass_gate(made.profile, made.plan, folder, keeper.cgroup_of(made.profile.name));
+    latency::pass_gate(made.profile, made.plan, folder, cgroup_of(made, keeper));
     return start_qemu(made, std::move(charge), keeper);
   } catch (const latency::EndedBefore& ended) {
     const ExitCode code = give_back(keeper, made.profile.name, ended.code());

@@ -103,13 +103,12 @@ awaitable<void> Supervisor::place_vcpus() {
 }
 
 awaitable<void> Supervisor::prove_and_run() {
-  auto noted = guest_.note_power_offs();  // answered while the threads are placed
   guest_.place_and_prove(promotion_);
   if (shown(Level::debug))
     log(Level::debug, "proven, before the guest's first instruction:\n" +
                           thread_table(guest_.settings(), all_threads(charge_.qemu.pid)));
   const std::string vm = charge_.profile.name;
-  if (!co_await std::move(noted)) {
+  if (!co_await guest_.note_power_offs()) {
     charge_.state.log_mark.reset();
     save_state();
   }
