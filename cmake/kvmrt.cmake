@@ -16,6 +16,7 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
 endif()
 
+include(CheckLinkerFlag)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
@@ -30,9 +31,10 @@ pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 
-# A start of a VM pays for each shared library that is loaded and bound (a third of a millisecond for
-# these four together) and keeps what it touched resident; so a release takes their archives, which
-# their development packages have too. A target of that name then stands for the archive.
+# A start of a VM pays for each shared library that is loaded and bound, and keeps what it touched
+# resident. So a release takes the archives of those in C++, and of the standard library, as far as
+# there are any: 1.2 ms of 2.5 until main(), and 2 MiB of 8 resident. gold folds identical functions,
+# without which that would be a program of nearly 5 MB.
 function(kvmrt_archive name shared archive)
   find_library(KVMRT_${archive} NAMES "${archive}")
   if(CMAKE_BUILD_TYPE STREQUAL "Release" AND KVMRT_${archive})
@@ -47,6 +49,16 @@ kvmrt_archive(kvmrt_yaml yaml-cpp libyaml-cpp.a)
 kvmrt_archive(kvmrt_xml pugixml::pugixml libpugixml.a)
 kvmrt_archive(kvmrt_ini PkgConfig::INIH libinih.a)
 kvmrt_archive(kvmrt_capng PkgConfig::CAPNG libcap-ng.a)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_library(kvmrt_fmt STATIC "${CMAKE_SOURCE_DIR}/cmake/fmt.cc")
+  target_compile_options(kvmrt_fmt PRIVATE -ffunction-sections -fdata-sections)
+  check_linker_flag(CXX "-fuse-ld=gold;-Wl,--icf=safe" KVMRT_GOLD)
+else()
+  add_library(kvmrt_fmt ALIAS fmt::fmt)
+endif()
+if(KVMRT_GOLD)
+  set(KVMRT_PROGRAM_LINK_OPTIONS -fuse-ld=gold -Wl,--icf=safe -static-libstdc++ -static-libgcc)
+endif()
 
 add_library(kvmrt_options INTERFACE)
 target_include_directories(kvmrt_options INTERFACE "${CMAKE_SOURCE_DIR}")
