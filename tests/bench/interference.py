@@ -26,8 +26,14 @@ DOMAIN = """<domain type='kvm'><name>kvmrt-bench</name><memory unit='MiB'>32</me
 <cputune><vcpupin vcpu='0' cpuset='{cpu}'/><emulatorpin cpuset='{rest}'/>
 <vcpusched vcpus='0' scheduler='fifo' priority='1'/></cputune>
 <os><type arch='x86_64' machine='q35'>hvm</type><loader type='rom'>{rom}</loader></os>
-<cpu mode='custom'><model>{model}</model></cpu>
+{model}
 <devices><memballoon model='none'/></devices></domain>"""
+
+
+def libvirt_model(cpu):
+    if cpu == "host":
+        return "<cpu mode='host-passthrough'/>"
+    return f"<cpu mode='custom'><model>{cpu.split(',')[0]}</model></cpu>"
 
 
 class Load:
@@ -154,7 +160,7 @@ class Libvirt:
         cpu = self.options.cpu
         rest = ",".join(str(one) for one in sorted(os.sched_getaffinity(0) - {cpu}))
         path.write_text(DOMAIN.format(cpu=cpu, rest=rest, rom=self.bench.roms["spin"],
-                                      model=self.bench.cpu.split(",")[0]))
+                                      model=libvirt_model(self.bench.cpu)))
         made = self.run("create", path)
         if made.returncode != 0:
             self.reason = "virsh create failed: " + " ".join(made.stderr.split())[:120]

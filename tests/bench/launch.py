@@ -131,7 +131,9 @@ def started(argv, path, console_path):
 def scratch_folder():
     """The state folder is on a tmpfs, as /run/kvmrt is: synchronizing a disk takes milliseconds."""
     memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="kvmrt-bench-", dir=memory if memory.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="kvmrt-bench-", dir=memory if memory.is_dir() else None))
+    folder.chmod(0o755)  # libvirt's QEMU, of another user, reads its guest there
+    return folder
 
 
 def default_accel():
