@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// fmt as an archive, for a release: Debian packages its headers, which hold the whole of it, and the
-// shared library. These are the templates that the library instantiates and declares extern.
+// fmt as an archive, for a release: Debian packages its headers, which hold the whole of it, and
+// the shared library. These are the templates that the library instantiates and declares extern.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

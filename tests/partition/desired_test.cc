@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What leases want of a host, in cases that the life-cycle tests do not meet.
+#include "partition/desired.h"
+
 #include <gtest/gtest.h>
 
-#include "partition/desired.h"
 #include "tests/partition/keeper_fixture.h"
 
 namespace kvmrt::partition {
