@@ -42,6 +42,13 @@ class Result(unittest.TestResult):
         print(self.errors[-1][1])
         self.line("FAILED  ", test)
 
+    def addSubTest(self, test, subtest, err):
+        """Of the parts of a test only those that fail are told; unittest calls no other method."""
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            print(self._exc_info_to_string(err, subtest))
+            self.line("FAILED  ", subtest)
+
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
         print(reason)
