@@ -153,8 +153,16 @@ Actions on_agent_failed(const Lifecycle& life, const AgentFailed& event) {
 
 /// QEMU was silent for as long as the profile allows: whatever holds it up, the vCPUs are not to
 /// keep the host from putting it right. Silent still, it is ended.
+/// A QEMU that cannot be told to quit is not waited for until it has not.
+Actions on_silent_stop(Lifecycle& life, const QemuSilent& event) {
+  if (!event.lost || life.step >= StopStep::terminate) return {};
+  life.step = StopStep::terminate;
+  return {warn(fmt::format("QEMU cannot be told to quit: {}; SIGTERM", event.why)), Terminate{},
+          ArmLimit{kTerminateLimit}};
+}
+
 Actions on_silent(Lifecycle& life, const QemuSilent& event) {
-  if (life.stage == Stage::stopping) return {};
+  if (life.stage == Stage::stopping) return on_silent_stop(life, event);
   if (!life.demoted) {
     life.demoted = true;
     return {warn(fmt::format("QEMU does not answer: {}; its vCPUs lose their real-time policy",

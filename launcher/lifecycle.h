@@ -49,8 +49,9 @@ struct PowerDownAgain {};  ///< the repeat armed by the last `arm_repeat`
 struct RestartFailed {     ///< reset, proof or cont did not succeed
   std::string message;
 };
-struct QemuSilent {  ///< QMP has not answered for the deadman's time, or half as long again
-  std::string why;   ///< what QEMU's main thread does instead
+struct QemuSilent {   ///< QMP has not answered for the deadman's time, or half as long again
+  std::string why{};  ///< what QEMU's main thread does instead
+  bool lost = false;  ///< its monitor is gone, and it is not
 };
 struct QemuAnswers {};  ///< after a silence
 struct QemuExited {     ///< pidfd readable and waited for

@@ -110,7 +110,7 @@ void Supervisor::silent_after(milliseconds limit) {
     if (monitor_end_.empty() && std::exchange(heard_, false))
       return silent_after(limit_or(life_.deadman));
     const bool again = !life_.demoted;
-    handle(QemuSilent{what_holds_qemu()});
+    handle(QemuSilent{what_holds_qemu(), !monitor_end_.empty()});
     if (again) silent_after(limit_or(life_.deadman) / 2);
   });
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 
@@ -23,6 +24,16 @@ QmpError ended_by(const error_code& error, bool mid_line) {
   return {QmpError::Kind::closed,
           fmt::format("QEMU's monitor closed{} ({})", mid_line ? " in the middle of a message" : "",
                       error.message())};
+}
+
+bool left(const error_code& error) {
+  return error == asio::error::broken_pipe || error == asio::error::connection_reset;
+}
+
+/// QEMU may live on, and waits for the rest of a command: there is no other end to be awaited.
+QmpError not_sent(const error_code& error) {
+  return {QmpError::Kind::protocol,
+          fmt::format("a command could not be sent to QEMU's monitor ({})", error.message())};
 }
 
 }  // namespace
@@ -119,7 +130,8 @@ void Connection::write_on() {
                     [self = shared_from_this()](const error_code& error, std::size_t) {
                       self->writing_.clear();
                       // What QEMU sent before it went is still to be read: the reader ends us.
-                      if (error || self->end_) return;
+                      if (self->end_ || left(error)) return;
+                      if (error) return self->finish(not_sent(error), true);
                       if (!self->queued_.empty()) self->write_on();
                     });
 }

@@ -13,7 +13,7 @@ class QmpError : public std::runtime_error {
     refused,   ///< QEMU answered the command with an error
     closed,    ///< the connection ended (EOF, ECONNRESET, EPIPE or close()); says nothing of QEMU
     timeout,   ///< no reply in time; QEMU may be alive and may still do what it was told
-    protocol,  ///< what came is not QMP; the connection is given up
+    protocol,  ///< what came is not QMP, or a command could not be sent; the connection is given up
   };
   QmpError(Kind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
   QmpError(std::string error_class, const std::string& message)

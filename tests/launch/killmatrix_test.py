@@ -33,3 +33,15 @@ class KillMatrixSample(harness.LaunchTest):
 
     def test_a_system_call_that_fails_leaves_nothing(self):
         self.sample(self.profile(boot={"firmware": str(rom("OFFQ35"))}), killmatrix.ERRORS)
+
+    def test_a_command_that_cannot_be_sent_to_qemu_is_no_reason_to_wait(self):
+        # Neither in a start nor in a stop: QEMU lives, and its monitor says nothing more.
+        if not shutil.which("strace"):
+            self.skipTest("strace is not installed")
+        profile = self.profile(boot={"firmware": str(rom("OFFQ35"))})
+        matrix = killmatrix.Matrix(BIN, profile, self.environment(), self.folder)
+        for number in range(1, 5):
+            with self.subTest(sent=number):
+                begin = time.monotonic()
+                self.assertEqual(matrix.check(killmatrix.Point("sendto", number, "ENOMEM")), [])
+                self.assertLess(time.monotonic() - begin, 30)

@@ -221,6 +221,15 @@ TEST(LifecycleDeadman, LeavesAStopToItsOwnSteps) {
   EXPECT_TRUE(on_event(life, QemuSilent{"it sleeps"}).empty());
 }
 
+TEST(LifecycleDeadman, TerminatesAQemuThatCannotBeToldToQuit) {
+  Lifecycle life;
+  on_event(life, kPowerOff);
+  EXPECT_TRUE(has<Terminate>(on_event(life, QemuSilent{"its monitor is lost", true})));
+  EXPECT_TRUE(on_event(life, QemuSilent{"its monitor is lost", true}).empty());  // once
+  EXPECT_TRUE(has<Kill>(on_event(life, TimeUp{})));
+  EXPECT_EQ(outcome_of(life, kCleanExit).code, ExitCode::done);
+}
+
 TEST(LifecycleFault, TheFirstCauseStands) {
   Lifecycle life;
   life.rules.on_crash = Rule::end;
