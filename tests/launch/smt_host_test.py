@@ -104,6 +104,18 @@ class SmtHost(SmtCase):
         self.done_without_profiles("recover")
         self.unchanged()
 
+    def test_a_hard_limit_of_locked_memory_is_raised_where_the_right_is_there(self):
+        # The right to raise it is the only one that is left: without CAP_IPC_LOCK.
+        profile = self.a_guest("a", "4")
+        guest = self.begin(profile, prefix=("prlimit", "--memlock=65536:65536", "setpriv",
+                                            "--bounding-set=-ipc_lock"))
+        guest.until_said("guest runs", limit=LIMIT)
+        self.assertGreaterEqual(kernel.locked_bytes(guest.qemu()), 32 << 20)
+        self.assertEqual(kernel.status(guest.qemu())["CapEff"], "0" * 16)
+        guest.signal(signal.SIGTERM)
+        guest.wait(LIMIT)
+        self.unchanged()
+
     def test_cpus_that_cannot_be_had_are_refused_by_name(self):
         for cpuset, text in (("1", "CPU 0"), ("77", "CPU 77 does not exist")):
             self.a_guest("a", cpuset)
