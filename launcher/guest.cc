@@ -74,39 +74,39 @@ awaitable<bool> accepted(awaitable<void> asked) {
 
 }  // namespace
 
-/// What QEMU is asked before its guest runs, on its way: all at once, since the guest waits for it.
-/// Answered in this order, so that the threads are placed while the last is on its way.
+/// What QEMU is asked of its threads, on its way: all at once, since the guest waits for it.
 struct Guest::Asked {
   explicit Asked(qmp::Client& monitor)
       : vcpus(qmp::query_cpus_fast(monitor)),
         iothreads(qmp::query_iothreads(monitor)),
-        kvm(qmp::query_kvm(monitor)),
-        noted(accepted(qmp::set_trace_event(monitor, "qemu_system_shutdown_request", true))) {}
+        kvm(qmp::query_kvm(monitor)) {}
 
   awaitable<std::vector<qmp::VcpuThread>> vcpus;
   awaitable<std::vector<qmp::IothreadInfo>> iothreads;
   awaitable<qmp::KvmState> kvm;
-  awaitable<bool> noted;
-  bool heard = false;  ///< of its threads
 };
 
 Guest::~Guest() = default;
 
 awaitable<qmp::Greeting> Guest::greet() {
-  std::function<void()> ask = [this] { asked_ = std::make_unique<Asked>(monitor_); };
+  std::function<void()> ask = [this] {
+    asked_ = std::make_unique<Asked>(monitor_);
+    // Answered last, so that the threads are placed meanwhile.
+    noted_.emplace(accepted(qmp::set_trace_event(monitor_, "qemu_system_shutdown_request", true)));
+  };
   co_return co_await monitor_.negotiate(wishes_.start_limit, std::move(ask));
 }
 
 awaitable<void> Guest::find_threads() {
   ReportedThreads reported;
-  if (!asked_ || asked_->heard) asked_ = std::make_unique<Asked>(monitor_);
-  asked_->heard = true;
-  const auto vcpus = co_await std::move(asked_->vcpus);
+  // Its own: another find_threads() may ask before this one has its answers.
+  const auto asked = asked_ ? std::move(asked_) : std::make_unique<Asked>(monitor_);
+  const auto vcpus = co_await std::move(asked->vcpus);
   for (const qmp::VcpuThread& vcpu : vcpus) reported.vcpus.emplace_back(vcpu.cpu_index, vcpu.tid);
-  const auto iothreads = co_await std::move(asked_->iothreads);
+  const auto iothreads = co_await std::move(asked->iothreads);
   for (const qmp::IothreadInfo& one : iothreads) reported.iothreads.emplace_back(one.id, one.tid);
   reported_ = std::move(reported);
-  const auto kvm = co_await std::move(asked_->kvm);
+  const auto kvm = co_await std::move(asked->kvm);
   if (wishes_.kvm && !kvm.enabled)
     throw NotAsPlanned("QEMU does not use KVM, though the plan says so");
 }
@@ -127,7 +127,7 @@ void Guest::place_and_prove(Promotion promotion) {
   if (!wrong.empty()) throw NotAsPlanned(joined(wrong));
 }
 
-awaitable<bool> Guest::note_power_offs() { return std::move(asked_->noted); }
+awaitable<bool> Guest::note_power_offs() { return std::move(*noted_); }
 
 awaitable<void> Guest::resume() { co_await qmp::cont(monitor_); }
 

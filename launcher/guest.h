@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -60,8 +61,8 @@ class Guest {
   void place_and_prove(Promotion promotion);
 
   /// Has QEMU write a line to its standard error when the guest powers itself off: the run state is
-  /// the same after a reboot, and events are lost while nobody listens. Asked with find_threads'
-  /// questions and answered after them; once after each find_threads(). False: this QEMU cannot.
+  /// the same after a reboot, and events are lost while nobody listens. Asked by greet();
+  /// the answer may be awaited once. False: this QEMU cannot.
   boost::asio::awaitable<bool> note_power_offs();
 
   boost::asio::awaitable<void> resume();
@@ -104,7 +105,8 @@ class Guest {
   qmp::Client monitor_;
   ReportedThreads reported_;
   std::vector<ThreadSetting> settings_;
-  std::unique_ptr<Asked> asked_;  ///< from greet() on
+  std::unique_ptr<Asked> asked_;  ///< between greet() and find_threads()
+  std::optional<boost::asio::awaitable<bool>> noted_;
 };
 
 /// QEMU's own threads and the kernel's helpers that serve it.

@@ -153,6 +153,20 @@ class OtherClients(harness.LaunchTest):
         self.assertNotIn("not as planned", again.errors())
         self.assertEqual(again.stop(), 0, again.errors())
 
+    def test_vcpus_that_are_plugged_in_at_once_do_not_take_each_others_answers(self):
+        guest = self.start(self.profile(nr_vcpus=1, max_vcpus=6,
+                                        boot={"firmware": str(rom("SAY=halts"))}))
+        places = self.ask("query-hotpluggable-cpus")["return"]
+        free = [one for one in places if "qom-path" not in one]
+        for number, place in enumerate(free):
+            self.client.send("device_add", number, driver=place["type"], id=f"more{number}",
+                             **place["props"])
+        for number in range(len(free)):
+            self.assertIn("return", self.client.receive(number))
+        guest.until_said("the guest has 6 vCPUs now, placement proven", limit=10)
+        self.assertEqual(len(guest.state()["reported"]["vcpus"]), 6)
+        self.assertEqual(guest.stop(), 0, guest.errors())
+
     def test_a_vcpu_without_a_cpu_in_the_plan_is_refused(self):
         guest = self.start()
         refused = self.ask("device_add", driver="max-x86_64-cpu", id="more")
