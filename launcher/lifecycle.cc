@@ -151,8 +151,6 @@ Actions on_agent_failed(const Lifecycle& life, const AgentFailed& event) {
           ArmRepeat{kPowerDownRepeat}};
 }
 
-/// QEMU was silent for as long as the profile allows: whatever holds it up, the vCPUs are not to
-/// keep the host from putting it right. Silent still, it is ended.
 /// A QEMU that cannot be told to quit is not waited for until it has not.
 Actions on_silent_stop(Lifecycle& life, const QemuSilent& event) {
   if (!event.lost || life.step >= StopStep::terminate) return {};
@@ -161,6 +159,8 @@ Actions on_silent_stop(Lifecycle& life, const QemuSilent& event) {
           ArmLimit{kTerminateLimit}};
 }
 
+/// QEMU was silent for as long as the profile allows: whatever holds it up, the vCPUs are not to
+/// keep the host from putting it right. Silent still, it is ended.
 Actions on_silent(Lifecycle& life, const QemuSilent& event) {
   if (life.stage == Stage::stopping) return on_silent_stop(life, event);
   if (!life.demoted) {
