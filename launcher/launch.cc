@@ -101,7 +101,7 @@ std::string cgroup_of(const Blueprint& made, const Keeper& keeper) {
   return made.plan.owned_cpus.empty() ? "" : keeper.cgroup_of(made.profile.name);
 }
 
-ChildSpec child_of(const Blueprint& made, const HandedOver& files, const Keeper& keeper,
+ChildSpec child_of(const Blueprint& made, const HandedOver& files, const std::string& cgroup,
                    int log_fd) {
   ChildSpec child;
   child.executable = made.permit->binary;
@@ -109,7 +109,7 @@ ChildSpec child_of(const Blueprint& made, const HandedOver& files, const Keeper&
   child.environment = clean_environment();
   child.cpus = made.plan.emulator_cpus;
   child.memory_nodes = made.plan.numa_nodes;
-  child.cgroup = cgroup_of(made, keeper);
+  child.cgroup = cgroup;
   child.confinement = made.permit->confinement;
   for (const auto& [number, fd] : files.to_qemu) child.fds[number] = fd.get();
   child.stdout_fd = log_fd;
@@ -144,12 +144,12 @@ std::optional<ProcessId> start_tpm_of(const Blueprint& made, const HandedOver& f
 }
 
 /// Starts QEMU, stopped; what it inherits is closed here when this returns.
-Charge start_qemu(const Blueprint& made, Charge charge, Keeper& keeper) {
+Charge start_qemu(const Blueprint& made, Charge charge, Keeper& keeper, const std::string& cgroup) {
   rotate_log(charge.folder.console_log());
   const Fd log_fd = open_log(charge.folder.qemu_log());
   HandedOver files = open_handovers(made.invocation.handovers, owner_of(made));
   charge.tpm = start_tpm_of(made, files, keeper, log_fd.get());
-  ChildSpec spec = child_of(made, files, keeper, log_fd.get());
+  ChildSpec spec = child_of(made, files, cgroup, log_fd.get());
   // On disk before QEMU runs: recover could not end one that it does not know.
   spec.before_exec = [&](const ProcessId& id) { keeper.mark_qemu(made.profile.name, id); };
   Child child = spawn(spec);
@@ -269,8 +269,9 @@ Charge start(const Blueprint& made, Charge charge, Keeper& keeper) {
     make_firmware_store(made.profile);
     await_switches(made);
     take_cpus(made, keeper);
-    latency::pass_gate(made.profile, made.plan, folder, cgroup_of(made, keeper));
-    return start_qemu(made, std::move(charge), keeper);
+    const std::string cgroup = cgroup_of(made, keeper);
+    latency::pass_gate(made.profile, made.plan, folder, cgroup);
+    return start_qemu(made, std::move(charge), keeper, cgroup);
   } catch (const latency::EndedBefore& ended) {
     const ExitCode code = give_back(keeper, made.profile.name, ended.code());
     write_end(folder, state, code, ended.what());
