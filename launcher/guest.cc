@@ -37,26 +37,6 @@ std::string found_text(const ThreadFacts* facts) {
 
 }  // namespace
 
-std::vector<ThreadFacts> all_threads(Pid qemu) {
-  auto threads = list_threads(qemu);
-  for (ThreadFacts& helper : list_kernel_helpers(qemu)) threads.push_back(std::move(helper));
-  return threads;
-}
-
-/// QEMU's threads and the kernel's helpers at one moment.
-struct Guest::Sight {
-  explicit Sight(Pid qemu) : own(list_threads(qemu)), helpers(list_kernel_helpers(qemu)) {}
-
-  [[nodiscard]] std::vector<ThreadFacts> all() const {
-    auto threads = own;
-    threads.insert(threads.end(), helpers.begin(), helpers.end());
-    return threads;
-  }
-
-  std::vector<ThreadFacts> own;
-  std::vector<ThreadFacts> helpers;
-};
-
 Guest::Guest(boost::asio::io_context& io, ProcessId qemu, Fd monitor, GuestWishes wishes)
     : io_(io), qemu_(qemu), wishes_(std::move(wishes)), monitor_(io, std::move(monitor)) {}
 
@@ -111,7 +91,7 @@ awaitable<void> Guest::find_threads() {
     throw NotAsPlanned("QEMU does not use KVM, though the plan says so");
 }
 
-std::vector<Thread> Guest::classified(const Sight& seen) const {
+std::vector<Thread> Guest::classified(const AllThreads& seen) const {
   const Checked<std::vector<Thread>> threads = classify(
       qemu_.pid, seen.own, seen.helpers, reported_,
       {wishes_.nr_vcpus, std::max(wishes_.nr_vcpus, wishes_.most_vcpus)}, wishes_.iothreads);
@@ -120,9 +100,9 @@ std::vector<Thread> Guest::classified(const Sight& seen) const {
 }
 
 void Guest::place_and_prove(Promotion promotion) {
-  const Sight seen(qemu_.pid);
+  const AllThreads seen = list_all(qemu_.pid);
   settings_ = wanted(classified(seen), wishes_.plan, promotion);
-  apply(unmet(settings_, seen.all()));
+  apply(unmet(settings_, seen.together()));
   const auto wrong = prove(qemu_.pid, settings_, wishes_.memory);
   if (!wrong.empty()) throw NotAsPlanned(joined(wrong));
 }
@@ -146,9 +126,9 @@ awaitable<void> Guest::restart(Promotion promotion) {
 
 std::vector<Guest::Repair> Guest::sweep(Promotion promotion) {
   const auto before = std::move(settings_);
-  const Sight seen(qemu_.pid);
+  const AllThreads seen = list_all(qemu_.pid);
   settings_ = wanted(classified(seen), wishes_.plan, promotion);
-  const auto actual = seen.all();
+  const auto actual = seen.together();
   const auto wrong = unmet(settings_, actual);
   std::vector<Repair> repairs;
   for (const ThreadSetting& setting : wrong) {
@@ -159,7 +139,7 @@ std::vector<Guest::Repair> Guest::sweep(Promotion promotion) {
   }
   if (wrong.empty()) return repairs;
   apply(wrong);
-  const auto left = mismatches(settings_, all_threads(qemu_.pid));
+  const auto left = mismatches(settings_, list_all(qemu_.pid).together());
   if (!left.empty()) throw NotAsPlanned(joined(left));
   return repairs;
 }

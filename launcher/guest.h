@@ -96,8 +96,7 @@ class Guest {
 
  private:
   struct Asked;
-  struct Sight;
-  [[nodiscard]] std::vector<Thread> classified(const Sight& seen) const;
+  [[nodiscard]] std::vector<Thread> classified(const AllThreads& seen) const;
 
   boost::asio::io_context& io_;
   ProcessId qemu_;
@@ -108,9 +107,6 @@ class Guest {
   std::unique_ptr<Asked> asked_;  ///< between greet() and find_threads()
   std::optional<boost::asio::awaitable<bool>> noted_;
 };
-
-/// QEMU's own threads and the kernel's helpers that serve it.
-std::vector<ThreadFacts> all_threads(Pid qemu);
 
 /// The table that is shown before the guest runs: one line per thread, with a head line.
 std::string thread_table(const std::vector<ThreadSetting>& settings,

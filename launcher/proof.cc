@@ -113,9 +113,7 @@ Bytes outside_nodes(std::string_view numa_maps, const MemoryWish& wish) {
 
 std::vector<Mismatch> prove(Pid qemu, const std::vector<ThreadSetting>& wanted,
                             const MemoryWish& memory, const fs::path& root) {
-  auto actual = list_threads(qemu, root);
-  for (auto& helper : list_kernel_helpers(qemu, root)) actual.push_back(std::move(helper));
-  auto found = mismatches(wanted, actual);
+  auto found = mismatches(wanted, list_all(qemu, root).together());
   prove_lock(memory_of(qemu, root), memory, found);
   prove_nodes(qemu, memory, root, found);
   return found;

@@ -34,7 +34,7 @@ VmStat configured_only(const profiles::Profile& profile) {
 
 std::vector<ThreadStat> threads_of(const VmState& state) {
   const Pid qemu = state.qemu->pid;
-  const auto facts = all_threads(qemu);
+  const auto facts = list_all(qemu).together();
   std::vector<std::string> iothreads;
   for (const auto& [id, tid] : state.reported.iothreads) iothreads.push_back(id);
   const auto classes = classify(qemu, list_threads(qemu), list_kernel_helpers(qemu), state.reported,

@@ -106,7 +106,7 @@ awaitable<void> Supervisor::prove_and_run() {
   guest_.place_and_prove(promotion_);
   if (shown(Level::debug))
     log(Level::debug, "proven, before the guest's first instruction:\n" +
-                          thread_table(guest_.settings(), all_threads(charge_.qemu.pid)));
+                          thread_table(guest_.settings(), list_all(charge_.qemu.pid).together()));
   const std::string vm = charge_.profile.name;
   if (!co_await guest_.note_power_offs()) {
     charge_.state.log_mark.reset();

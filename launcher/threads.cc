@@ -205,4 +205,14 @@ std::vector<ThreadFacts> list_kernel_helpers(Pid pid, const fs::path& root) {
   return helpers;
 }
 
+AllThreads list_all(Pid qemu, const fs::path& root) {
+  return {list_threads(qemu, root), list_kernel_helpers(qemu, root)};
+}
+
+std::vector<ThreadFacts> AllThreads::together() const {
+  auto threads = own;
+  threads.insert(threads.end(), helpers.begin(), helpers.end());
+  return threads;
+}
+
 }  // namespace kvmrt::launcher

@@ -49,6 +49,14 @@ std::vector<ThreadFacts> list_threads(Pid pid, const std::filesystem::path& root
 /// kvm-nx-lpage-recovery-PID, all children of kthreadd.
 std::vector<ThreadFacts> list_kernel_helpers(Pid pid, const std::filesystem::path& root = "/");
 
+/// QEMU's own threads and the kernel's helpers that serve it, at one moment.
+struct AllThreads {
+  std::vector<ThreadFacts> own;
+  std::vector<ThreadFacts> helpers;
+  [[nodiscard]] std::vector<ThreadFacts> together() const;
+};
+AllThreads list_all(Pid qemu, const std::filesystem::path& root = "/");
+
 /// What QMP's query-cpus-fast and query-iothreads say.
 struct ReportedThreads {
   std::vector<std::pair<int, Tid>> vcpus;  ///< cpu-index and thread, in any order
